@@ -1,0 +1,46 @@
+//! Reading the audit trail. There is no route that writes it: every change does.
+
+mod views;
+
+use axum::Json;
+use shared::{
+    access::{Caller, Permission},
+    audit::Entry,
+    http::{Path, Query, Routes},
+    id::AuditId,
+    problem::{ApiError, Problem},
+    store::{Page, PageRequest},
+};
+use utoipa_axum::routes;
+
+use crate::views::AuditQuery;
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .with(routes!(list_entries))
+        .with(routes!(get_entry))
+}
+
+/// What was changed, by whom and when; latest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery), responses(
+    (status = 200, description = "One page", body = Page<Entry>),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn list_entries(
+    caller: Caller,
+    Query(query): Query<AuditQuery>,
+) -> Result<Json<Page<Entry>>, ApiError> {
+    let store = caller.authorize(Permission::AuditRead)?;
+    let page = PageRequest::new(query.limit, query.cursor.clone())?;
+    Ok(Json(store.audit_entries(query.filter()?, &page).await?))
+}
+
+/// One entry.
+#[utoipa::path(get, path = "/v1/audit/{id}", tag = "audit", params(("id" = String, Path)), responses(
+    (status = 200, description = "The entry", body = Entry),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn get_entry(caller: Caller, Path(id): Path<AuditId>) -> Result<Json<Entry>, ApiError> {
+    let store = caller.authorize(Permission::AuditRead)?;
+    Ok(Json(store.audit_entry(id).await?))
+}

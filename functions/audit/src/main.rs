@@ -1,0 +1,5 @@
+//! The `audit` function.
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shared::serve(audit::routes)
+}

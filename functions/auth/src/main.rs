@@ -1,0 +1,5 @@
+//! The `auth` function.
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shared::serve(auth::routes)
+}

@@ -1,0 +1,5 @@
+//! The `integrations` function.
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shared::serve(integrations::routes)
+}

@@ -1,0 +1,54 @@
+//! The caller's tenant.
+
+mod views;
+
+use shared::{
+    access::{Caller, Permission},
+    http::{Body, IfMatch, Routes, Tagged, TenantOut},
+    problem::{ApiError, Problem},
+    store::{TenantPatch, Versioned},
+};
+use utoipa_axum::routes;
+
+use crate::views::TenantPatchIn;
+
+pub fn routes() -> Routes {
+    Routes::new().with(routes!(get_tenant, update_tenant))
+}
+
+/// The tenant that the credential names.
+#[utoipa::path(get, path = "/v1/tenant", tag = "tenants", responses(
+    (status = 200, description = "The tenant", body = TenantOut),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn get_tenant(caller: Caller) -> Result<Tagged<TenantOut>, ApiError> {
+    let store = caller.authorize(Permission::TenantRead)?;
+    let tenant = store.tenant().await?;
+    Ok(Tagged(Versioned {
+        version: tenant.version,
+        value: tenant.value.into(),
+    }))
+}
+
+/// Changes the given fields.
+#[utoipa::path(patch, path = "/v1/tenant", tag = "tenants", request_body = TenantPatchIn,
+    params(("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")),
+    responses(
+        (status = 200, description = "The tenant as it is now", body = TenantOut),
+        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn update_tenant(
+    caller: Caller,
+    seen: IfMatch,
+    Body(patch): Body<TenantPatchIn>,
+) -> Result<Tagged<TenantOut>, ApiError> {
+    let store = caller.authorize(Permission::TenantUpdate)?;
+    let current = seen.check(store.tenant().await?)?;
+    let change = store.change_tenant(current, TenantPatch { name: patch.name })?;
+    let tenant = store.commit(change).await?;
+    Ok(Tagged(Versioned {
+        version: tenant.version,
+        value: tenant.value.into(),
+    }))
+}

@@ -1,0 +1,5 @@
+//! The `tenants` function.
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shared::serve(tenants::routes)
+}

@@ -1,0 +1,184 @@
+//! The members of the caller's tenant, and the caller itself.
+
+mod views;
+
+use axum::http::StatusCode;
+use shared::{
+    access::{Caller, Permission, Role, sign_in::hash_password},
+    http::{Body, IfMatch, Path, Query, Routes, Tagged, UserOut, rules},
+    id::UserId,
+    problem::{ApiError, Problem},
+    store::{NewUser, Page, User, UserFilter, UserPatch, Versioned},
+};
+use utoipa_axum::routes;
+
+use crate::views::{MePatchIn, UserIn, UserPatchIn, UserQuery};
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .with(routes!(list_users, create_user))
+        .with(routes!(get_user, update_user, delete_user))
+        .with(routes!(get_me, update_me))
+}
+
+/// The tenant's members, in the order in which they joined.
+#[utoipa::path(get, path = "/v1/users", tag = "users", params(UserQuery), responses(
+    (status = 200, description = "One page", body = Page<UserOut>),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn list_users(
+    caller: Caller,
+    Query(query): Query<UserQuery>,
+) -> Result<axum::Json<Page<UserOut>>, ApiError> {
+    let store = caller.authorize(Permission::UsersRead)?;
+    let filter = UserFilter {
+        role: query.role,
+        email: query.email.as_deref().map(rules::normal_email),
+    };
+    let page = shared::store::PageRequest::new(query.limit, query.cursor)?;
+    let users = store.users(filter, &page).await?;
+    Ok(axum::Json(users.map(UserOut::from)))
+}
+
+/// Adds a member. Without a password they cannot sign in until one is set.
+#[utoipa::path(post, path = "/v1/users", tag = "users", request_body = UserIn, responses(
+    (status = 201, description = "The member", body = UserOut),
+    (status = 409, description = "A user with this e-mail address is a member already", body = Problem),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn create_user(
+    caller: Caller,
+    Body(new): Body<UserIn>,
+) -> Result<(StatusCode, Tagged<UserOut>), ApiError> {
+    let store = caller.authorize(Permission::UsersWrite)?;
+    may_grant(&caller, new.role)?;
+    let password_hash = match new.password {
+        Some(password) => Some(hash_password(password).await?),
+        None => None,
+    };
+    let new = NewUser {
+        email: rules::normal_email(&new.email),
+        name: new.name,
+        role: new.role,
+        password_hash,
+    };
+    let user = store.create_user(new).await?;
+    Ok((StatusCode::CREATED, tagged(user)))
+}
+
+/// One member.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, description = "The member", body = UserOut),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn get_user(caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<UserOut>, ApiError> {
+    let store = caller.authorize(Permission::UsersRead)?;
+    Ok(tagged(store.user(id).await?))
+}
+
+/// Changes the given fields. A new role is in force from the user's next refresh.
+#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UserPatchIn,
+    params(
+        ("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on"),
+    ),
+    responses(
+        (status = 200, description = "The member as they are now", body = UserOut),
+        (status = 409, description = "The tenant would have no owner left", body = Problem),
+        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn update_user(
+    caller: Caller,
+    seen: IfMatch,
+    Path(id): Path<UserId>,
+    Body(patch): Body<UserPatchIn>,
+) -> Result<Tagged<UserOut>, ApiError> {
+    let store = caller.authorize(Permission::UsersWrite)?;
+    let current = seen.check(store.user(id).await?)?;
+    may_grant(&caller, current.value.role)?;
+    may_grant(&caller, patch.role.unwrap_or(current.value.role))?;
+    let patch = UserPatch {
+        name: patch.name,
+        role: patch.role,
+    };
+    Ok(tagged(store.update_user(current, patch).await?))
+}
+
+/// Removes the member from the tenant and ends their sessions.
+#[utoipa::path(delete, path = "/v1/users/{id}", tag = "users",
+    params(
+        ("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the removal is based on"),
+    ),
+    responses(
+        (status = 204, description = "They are no member any more"),
+        (status = 409, description = "The tenant would have no owner left", body = Problem),
+        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn delete_user(
+    caller: Caller,
+    seen: IfMatch,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode, ApiError> {
+    let store = caller.authorize(Permission::UsersWrite)?;
+    let current = seen.check(store.user(id).await?)?;
+    may_grant(&caller, current.value.role)?;
+    store.delete_user(current).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The caller as a member of their tenant.
+#[utoipa::path(get, path = "/v1/me", tag = "users", responses(
+    (status = 200, description = "The caller", body = UserOut),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn get_me(caller: Caller) -> Result<Tagged<UserOut>, ApiError> {
+    let store = caller.authorize(Permission::MeRead)?;
+    Ok(tagged(store.user(caller.user()).await?))
+}
+
+/// Changes the caller's own name.
+#[utoipa::path(patch, path = "/v1/me", tag = "users", request_body = MePatchIn,
+    params(("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")),
+    responses(
+        (status = 200, description = "The caller as they are now", body = UserOut),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn update_me(
+    caller: Caller,
+    seen: IfMatch,
+    Body(patch): Body<MePatchIn>,
+) -> Result<Tagged<UserOut>, ApiError> {
+    let store = caller.authorize(Permission::MeUpdate)?;
+    let current = seen.check(store.user(caller.user()).await?)?;
+    Ok(tagged(
+        store
+            .update_user(
+                current,
+                UserPatch {
+                    name: patch.name,
+                    role: None,
+                },
+            )
+            .await?,
+    ))
+}
+
+/// Nobody gives, changes or takes away a role above their own.
+fn may_grant(caller: &Caller, role: Role) -> Result<(), ApiError> {
+    if caller.role().may_grant(role) {
+        return Ok(());
+    }
+    Err(ApiError::NotAllowed(
+        "a role above your own is not yours to give, change or take away",
+    ))
+}
+
+fn tagged(user: Versioned<User>) -> Tagged<UserOut> {
+    Tagged(Versioned {
+        version: user.version,
+        value: user.value.into(),
+    })
+}

@@ -1,0 +1,5 @@
+//! The `users` function.
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shared::serve(users::routes)
+}

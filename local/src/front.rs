@@ -1,0 +1,148 @@
+//! The door every function's AWS call goes through. It denies what the template does not allow, lets tests
+//! order faults, counts, and passes the rest on unchanged.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::access::{self, Access};
+use crate::fault::{Answer, Faults};
+use crate::upstream::Upstream;
+
+/// DynamoDB takes 16 MB; nothing it may do with more.
+const BODY_LIMIT: usize = 17 * 1024 * 1024;
+
+/// How many calls each function made, by (binary, operation). Clones share the numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    counts: Arc<Mutex<BTreeMap<(String, String), u64>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Front {
+    access: Arc<Access>,
+    faults: Faults,
+    calls: Calls,
+    upstream: Upstream,
+}
+
+impl Front {
+    pub fn new(access: Arc<Access>, faults: Faults, calls: Calls, upstream: Upstream) -> Self {
+        Self {
+            access,
+            faults,
+            calls,
+            upstream,
+        }
+    }
+
+    pub fn router(self) -> Router {
+        Router::new().fallback(handle).with_state(self)
+    }
+}
+
+impl Calls {
+    /// The counts since the last `take`, which it also sets back.
+    pub fn take(&self) -> BTreeMap<(String, String), u64> {
+        std::mem::take(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn count(&self, binary: &str, operation: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts
+            .entry((binary.to_owned(), operation.to_owned()))
+            .or_default() += 1;
+    }
+}
+
+async fn handle(State(front): State<Front>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(error) => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "SerializationException",
+                &error.to_string(),
+            );
+        }
+    };
+    let target = header(&parts.headers, "x-amz-target").to_owned();
+    let operation = target
+        .split_once('.')
+        .map_or(target.as_str(), |(_, operation)| operation);
+    let key = access_key_id(header(&parts.headers, AUTHORIZATION.as_str()));
+    let binary = key.and_then(access::binary_of);
+    if let Some(binary) = binary {
+        front.calls.count(binary, operation);
+        if let Err(message) = front.access.check(binary, &access::needs(&target, &body)) {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "com.amazon.coral.service#AccessDeniedException",
+                &message,
+            );
+        }
+    }
+    let fault = front.faults.strike(binary, operation, &body);
+    match fault {
+        None => forward(&front.upstream, parts, body).await,
+        Some(answer) => {
+            let (status, error) = answer.error(&target, &body);
+            if answer == Answer::LostAnswer {
+                forward(&front.upstream, parts, body).await;
+            }
+            answer_json(status, &error)
+        }
+    }
+}
+
+async fn forward(upstream: &Upstream, parts: http::request::Parts, body: bytes::Bytes) -> Response {
+    match upstream.send(parts, body).await {
+        Ok(answer) => answer,
+        Err(error) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            &format!("{error:#}"),
+        ),
+    }
+}
+
+/// The key id inside `AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, …`.
+fn access_key_id(authorization: &str) -> Option<&str> {
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split_once('/').map(|(key, _)| key)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn refuse(status: StatusCode, kind: &str, message: &str) -> Response {
+    // Both spellings, because services differ and clients read either.
+    answer_json(
+        status,
+        &json!({"__type": kind, "message": message, "Message": message}),
+    )
+}
+
+fn answer_json(status: StatusCode, body: &Value) -> Response {
+    (
+        status,
+        [(CONTENT_TYPE, "application/x-amz-json-1.0")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests;

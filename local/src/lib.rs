@@ -1,0 +1,30 @@
+//! The platform on one machine: what `template.yaml` declares, running in this process. In reading order:
+//! the template; the stores (`dynamodb`, `sqs`, `queues`) and the door to them (`front`, `access`, `fault`);
+//! functions and what calls them (`gateway`, `pump`); and all of it together (`platform`, `cli`).
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the bans are for what runs in Lambda; here is where the machine's clock and randomness come in"
+)]
+
+pub mod access;
+pub mod cli;
+pub mod clock;
+pub mod dynamodb;
+pub mod fault;
+pub mod front;
+pub mod function;
+pub mod gateway;
+pub mod openapi;
+pub mod platform;
+pub mod progress;
+pub mod pump;
+pub mod queues;
+pub mod registry;
+pub mod server;
+pub mod sqs;
+pub mod template;
+pub mod upstream;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,306 @@
+//! The whole platform in one process, built from the template. When its handle is gone, so are its ports, its
+//! threads and its open files.
+
+pub mod data;
+mod environment;
+mod options;
+mod stores;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::fault::Faults;
+use crate::front::Calls;
+use crate::function::Functions;
+use crate::gateway::Gateway;
+use crate::platform::data::DataDirectory;
+pub use crate::platform::options::{Options, Pumps, Source, Storage};
+use crate::platform::stores::{Doors, QueueStore, TableStore};
+use crate::progress::{Progress, Steps};
+use crate::pump::{Pump, Stepped};
+use crate::queues::Queues;
+use crate::server::{self, Server};
+use crate::sqs;
+use crate::template::{self, FunctionSpec, Template};
+
+/// Lambda reads a queue with five pollers to begin with.
+const POLLERS: usize = 5;
+/// The longest that SQS lets a receive wait.
+const LONG_POLL_S: u64 = 20;
+const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
+/// A drain that takes longer is a message that comes back at once, for ever.
+const DRAIN_ROUNDS: usize = 10_000;
+
+/// The order of the fields is the order in which they go: doors first, the stores behind them last.
+pub struct Platform {
+    pollers: JoinSet<()>,
+    gateway: Server,
+    pumps: Vec<Arc<Pump>>,
+    functions: Arc<Functions>,
+    queues: QueueStore,
+    tables: TableStore,
+    template: Template,
+    clock: Clock,
+    faults: Faults,
+    calls: Calls,
+    progress: Progress,
+    _data: Option<DataDirectory>,
+}
+
+impl Platform {
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let steps = Steps::new(options.progress.clone());
+        // First, because a port in use is the likeliest failure.
+        let listener = bind_gateway(options.port).await?;
+        let sqs_listener = server::bind(0).await.context("take a port for sqs")?;
+        let sqs_url = format!("http://{}", sqs_listener.local_addr()?);
+        let template = read_template(&options, &sqs_url)?;
+        steps.done("template", &summary(&template));
+
+        let data = match &options.storage {
+            Storage::Memory => None,
+            Storage::Dir(path) => Some(DataDirectory::open(path)?),
+        };
+        let doors = Doors::new(&template);
+        let tables = TableStore::start(&options, &template, data.as_ref(), &doors).await?;
+        let place = place(&options.storage, options.dynamodb_url.as_ref());
+        steps.done("dynamodb", &format!("{place}  {}", tables.front.url()));
+        let queues =
+            QueueStore::start(&options, &template, data.as_ref(), &doors, sqs_listener).await?;
+        let place = self::place(&options.storage, options.sqs_url.as_ref());
+        steps.done("sqs", &format!("{place}  {sqs_url}"));
+
+        let port = listener.local_addr()?.port();
+        let mut common = environment::common(&tables.front.url(), &sqs_url, port);
+        common.extend([DataDirectory::key_variable(data.as_ref())?]);
+        let renamed = match &queues.server {
+            Some(_) => BTreeMap::new(),
+            None => environment::renamed_queues(&template, &queues.queues, &sqs_url),
+        };
+        let environment = |spec: &FunctionSpec| environment::of_function(spec, &common, &renamed);
+        let functions = Functions::new(&template.functions, options.launch.clone(), environment);
+        let functions = Arc::new(functions);
+        let pumps = pumps(&template, &queues.queues, &functions, &options);
+        let mut pollers = JoinSet::new();
+        if options.pumps == Pumps::Running {
+            for pump in pumps
+                .iter()
+                .flat_map(|pump| std::iter::repeat_n(pump, POLLERS))
+            {
+                pollers.spawn(poll(pump.clone()));
+            }
+        }
+        let gateway = Gateway::new(
+            &template.functions,
+            functions.clone(),
+            doors.faults.clone(),
+            options.clock.clone(),
+            options.progress.clone(),
+            port,
+        );
+        let gateway = Server::start(listener, gateway.router())?;
+        steps.done("gateway", &gateway.url());
+        Ok(Self {
+            pollers,
+            gateway,
+            pumps,
+            functions,
+            queues,
+            tables,
+            template,
+            clock: options.clock,
+            faults: doors.faults,
+            calls: doors.calls,
+            progress: options.progress,
+            _data: data,
+        })
+    }
+
+    pub fn url(&self) -> String {
+        self.gateway.url()
+    }
+
+    /// The checked endpoint: functions may do what the template says, everybody else everything.
+    pub fn dynamodb_url(&self) -> String {
+        self.tables.front.url()
+    }
+
+    /// The checked endpoint, as `dynamodb_url`.
+    pub fn sqs_url(&self) -> String {
+        self.queues.front.url()
+    }
+
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// How many AWS calls each function made.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// The environment a function is started with.
+    pub fn environment(&self, binary: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        Ok(self.functions.environment(binary)?)
+    }
+
+    /// Starts every function ahead of its first event, a line each.
+    pub async fn warm(&self) -> anyhow::Result<()> {
+        for function in &self.template.functions {
+            let steps = Steps::new(self.progress.clone());
+            self.functions.start(&function.binary).await?;
+            steps.done(&function.binary, &function_summary(function));
+        }
+        Ok(())
+    }
+
+    /// Messages of one queue by state, or `None` for an unknown queue or somebody else's server.
+    pub fn queue_counts(&self, queue: &str) -> Option<sqs::Counts> {
+        self.queues.server.as_ref()?.counts(queue)
+    }
+
+    /// Works off every queue with a trigger until nothing on it is visible.
+    pub async fn drain(&self) -> anyhow::Result<Stepped> {
+        let mut total = Stepped::default();
+        for _ in 0..DRAIN_ROUNDS {
+            let mut round = Stepped::default();
+            for pump in &self.pumps {
+                round += pump.step(0).await?;
+            }
+            if round.received == 0 {
+                return Ok(total);
+            }
+            total += round;
+        }
+        bail!(
+            "a message came back at once {DRAIN_ROUNDS} times: does its function set its visibility to 0?"
+        )
+    }
+
+    /// Moves the clock, and with it delays, visibility and retention on the embedded queues.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        if let Some(server) = &self.queues.server {
+            server.wake();
+        }
+    }
+
+    /// Lets requests under way finish for a moment, then frees everything; after it every port is free again.
+    pub async fn stop(mut self) {
+        self.pollers.shutdown().await;
+        self.gateway.stop().await;
+        self.functions.stop();
+        self.queues.stop().await;
+        self.tables.stop().await;
+    }
+}
+
+async fn bind_gateway(port: u16) -> anyhow::Result<TcpListener> {
+    match server::bind(port).await {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("port {port} is in use; give another with --port, or --port 0 for any free one")
+        }
+        bound => bound.with_context(|| format!("take the port {port}")),
+    }
+}
+
+fn read_template(options: &Options, sqs_url: &str) -> anyhow::Result<Template> {
+    match &options.template {
+        Source::Text(text) => Template::parse(text, &options.parameters, sqs_url),
+        Source::Path(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(|| format!("read {name}"))?;
+            Template::parse(&text, &options.parameters, sqs_url).context(name)
+        }
+    }
+}
+
+fn pumps(
+    template: &Template,
+    queues: &Queues,
+    functions: &Arc<Functions>,
+    options: &Options,
+) -> Vec<Arc<Pump>> {
+    let triggers = template
+        .functions
+        .iter()
+        .flat_map(|spec| spec.queues.iter().map(move |trigger| (spec, trigger)));
+    let pump = |(spec, trigger): (&FunctionSpec, &template::QueueTrigger)| Pump {
+        queues: queues.clone(),
+        functions: functions.clone(),
+        binary: spec.binary.clone(),
+        trigger: trigger.clone(),
+        redeliver: options.redeliver,
+        progress: options.progress.clone(),
+    };
+    triggers.map(|trigger| Arc::new(pump(trigger))).collect()
+}
+
+async fn poll(pump: Arc<Pump>) {
+    loop {
+        if let Err(error) = pump.step(LONG_POLL_S).await {
+            pump.progress
+                .line(format!("{}: {error:#}", pump.trigger.queue));
+            tokio::time::sleep(AFTER_AN_ERROR).await;
+        }
+    }
+}
+
+fn place(storage: &Storage, url: Option<&String>) -> String {
+    match (url, storage) {
+        (Some(url), _) => format!("at {url}, by way of"),
+        (None, Storage::Memory) => "memory".to_owned(),
+        (None, Storage::Dir(path)) => path.display().to_string(),
+    }
+}
+
+fn summary(template: &Template) -> String {
+    let Template {
+        functions,
+        tables,
+        queues,
+    } = template;
+    format!(
+        "{} functions, {} tables, {} queues",
+        functions.len(),
+        tables.len(),
+        queues.len()
+    )
+}
+
+fn function_summary(function: &FunctionSpec) -> String {
+    let routes = function
+        .routes
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path));
+    let queues = function
+        .queues
+        .iter()
+        .map(|trigger| format!("from {}", trigger.queue));
+    routes.chain(queues).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

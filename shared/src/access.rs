@@ -1,0 +1,31 @@
+//! Who is calling and what they may do. A tenant's data is opened by [`Caller::authorize`] only.
+
+mod caller;
+mod keyring;
+mod master;
+mod password;
+mod permission;
+mod refresh;
+mod role;
+pub mod sign_in;
+mod token;
+
+pub use caller::{Caller, Origin};
+pub use keyring::Jwk;
+pub use permission::Permission;
+pub use role::Role;
+pub use token::ACCESS_TOKEN_LIFETIME_S;
+
+pub(crate) use token::TokenError;
+
+pub(crate) use keyring::{Keyring, KeyringCache, KeyringRow};
+pub(crate) use master::MasterKey;
+
+/// The public keys with which anyone can verify our access tokens (RFC 7517 section 5).
+pub async fn jwks(app: &crate::App) -> Result<Vec<Jwk>, crate::problem::ApiError> {
+    let keyring = app
+        .keyring(app.clock.now())
+        .await
+        .map_err(crate::problem::ApiError::Unavailable)?;
+    Ok(keyring.jwks())
+}

@@ -1,0 +1,160 @@
+//! The caller of a request, from its credential alone: never from path, query, header or body.
+
+use axum::extract::FromRequestParts;
+use http::{header, request::Parts};
+use jiff::Timestamp;
+use lambda_http::request::RequestContext;
+
+use crate::{
+    access::{Permission, Role, TokenError, sign_in::Entrance, token},
+    app::App,
+    audit::{Actor, Origin as AuditOrigin},
+    id::{SessionId, TenantId, UserId},
+    problem::ApiError,
+    store::TenantStore,
+};
+
+/// An authenticated request. A handler that does not take one, or does not call
+/// [`Caller::authorize`], has no way to reach a tenant's data.
+#[derive(Clone)]
+pub struct Caller {
+    app: App,
+    tenant: TenantId,
+    user: UserId,
+    role: Role,
+    session: SessionId,
+    now: Timestamp,
+    origin: AuditOrigin,
+}
+
+/// The address under which this request's client knows the API: also the issuer of its tokens.
+#[derive(Debug, Clone)]
+pub struct Origin(pub String);
+
+impl Caller {
+    /// Opens the caller's own tenant, if the caller's role allows `permission`.
+    pub fn authorize(&self, permission: Permission) -> Result<TenantStore, ApiError> {
+        if !self.role.allows(permission) {
+            return Err(ApiError::Forbidden(permission));
+        }
+        Ok(TenantStore::open(
+            &self.app,
+            self.tenant,
+            Actor::User(self.user),
+            self.origin.clone(),
+            self.now,
+        ))
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The request's time: read once, used for everything the request does.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let token = bearer(parts)?.to_owned();
+        let now = app.clock.now();
+        let issuer = Origin::of(parts, app);
+        let claims = verified(app, &issuer.0, &token, now).await?;
+        Ok(Self {
+            app: app.clone(),
+            tenant: claims.tenant,
+            user: claims.sub,
+            role: claims.role,
+            session: claims.sid,
+            now,
+            origin: AuditOrigin::of(parts),
+        })
+    }
+}
+
+async fn verified(
+    app: &App,
+    issuer: &str,
+    token: &str,
+    now: Timestamp,
+) -> Result<token::AccessClaims, ApiError> {
+    let kid = token::key_id(token).map_err(refused)?;
+    let keyring = app
+        .keyring_with(&kid, now)
+        .await
+        .map_err(ApiError::Unavailable)?;
+    token::verify(&keyring, issuer, token, now).map_err(refused)
+}
+
+fn refused(error: TokenError) -> ApiError {
+    tracing::info!(reason = %error, "an access token was refused");
+    ApiError::Unauthenticated("the access token is not valid or has expired")
+}
+
+/// RFC 6750 section 2.1; exactly one `Authorization` header.
+fn bearer(parts: &Parts) -> Result<&str, ApiError> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(ApiError::Unauthenticated(
+            "this needs an access token: `Authorization: Bearer …`",
+        ));
+    };
+    let text = value.to_str().unwrap_or_default();
+    let token = text
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    token
+        .map(|(_, token)| token.trim())
+        .ok_or(ApiError::Unauthenticated(
+            "the Authorization header must be `Bearer` and an access token",
+        ))
+}
+
+impl Origin {
+    fn of(parts: &Parts, app: &App) -> Self {
+        if let Some(url) = app.config.public_url() {
+            return Self(url.to_owned());
+        }
+        // API Gateway's own name for the API, not the client's Host header.
+        let domain = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.domain_name.clone(),
+            _ => None,
+        };
+        Self(format!("https://{}", domain.unwrap_or_default()))
+    }
+}
+
+impl FromRequestParts<App> for Entrance {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            issuer: Origin::of(parts, app).0,
+            origin: AuditOrigin::of(parts),
+        })
+    }
+}
+
+impl FromRequestParts<App> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts, app))
+    }
+}

@@ -1,0 +1,149 @@
+//! What a cold start builds once: clients, keys, clock. Handlers get it as axum state.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use jiff::Timestamp;
+
+use crate::{
+    access::{Keyring, KeyringCache, MasterKey},
+    config::Config,
+    id::IdGen,
+    queue::Queue,
+    store::{Db, PlatformStore},
+    telemetry::Calls,
+    time::Clock,
+    webhook::EndpointCache,
+};
+
+/// One function instance. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub ids: IdGen,
+    /// Counts this instance's AWS calls by operation.
+    pub calls: Calls,
+    pub(crate) db: Db,
+    pub(crate) queue: Queue,
+    pub(crate) endpoints: EndpointCache,
+    master: MasterKey,
+    keyring: KeyringCache,
+}
+
+/// Whether a dependency answered, and after how many milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct DependencyCheck {
+    pub name: &'static str,
+    pub is_up: bool,
+    pub latency_ms: u64,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Builds clients without any network call.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let sdk = sdk_config(&config).await;
+        let calls = Calls::default();
+        let master = MasterKey::new(config.master_key()?, || {
+            let kms = service(&sdk, &config, "KMS");
+            aws_sdk_kms::Client::from_conf(
+                aws_sdk_kms::config::Builder::from(&kms)
+                    .interceptor(calls.clone())
+                    .build(),
+            )
+        })?;
+        Ok(Self(Arc::new(Parts {
+            db: Db::new(&service(&sdk, &config, "DYNAMODB"), &config, calls.clone()),
+            queue: Queue::new(&service(&sdk, &config, "SQS"), calls.clone()),
+            config,
+            clock,
+            ids: IdGen::default(),
+            calls,
+            endpoints: EndpointCache::default(),
+            master,
+            keyring: KeyringCache::default(),
+        })))
+    }
+
+    /// Asks each dependency of this function once.
+    pub async fn check(&self) -> Vec<DependencyCheck> {
+        let before = self.clock.now();
+        let store = self.platform().keyring().await;
+        if let Err(error) = &store {
+            tracing::warn!(%error, "the store does not answer");
+        }
+        let took = self.clock.now().duration_since(before).as_millis();
+        let latency_ms = u64::try_from(took).unwrap_or(0);
+        vec![DependencyCheck {
+            name: "dynamodb",
+            is_up: store.is_ok(),
+            latency_ms,
+        }]
+    }
+
+    /// The deployment's keys, read on first use.
+    pub(crate) async fn keyring(&self, now: Timestamp) -> anyhow::Result<Arc<Keyring>> {
+        self.keyring
+            .get(&self.platform(), &self.master, self.ids, now, None)
+            .await
+    }
+
+    /// The keyring, read again if it does not know `kid` and is not fresh.
+    pub(crate) async fn keyring_with(
+        &self,
+        kid: &str,
+        now: Timestamp,
+    ) -> anyhow::Result<Arc<Keyring>> {
+        self.keyring
+            .get(&self.platform(), &self.master, self.ids, now, Some(kid))
+            .await
+    }
+
+    pub(crate) fn platform(&self) -> PlatformStore {
+        PlatformStore::new(self.db.clone())
+    }
+}
+
+/// Credentials come from the environment when it has them, as it does in Lambda: the rest of the
+/// default chain (profiles, IMDS) is only for a developer's own machine.
+async fn sdk_config(config: &Config) -> SdkConfig {
+    // A Lambda invocation is short: what does not recover quickly is the queue's or the client's
+    // to repeat.
+    let retry = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(50));
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(config.region().to_owned()))
+        .retry_config(retry);
+    let loader = match config.credentials() {
+        Some((key_id, secret, token)) => {
+            loader.credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+                key_id,
+                secret,
+                token.map(str::to_owned),
+                None,
+                "environment",
+            ))
+        }
+        None => loader,
+    };
+    loader.load().await
+}
+
+fn service(sdk: &SdkConfig, config: &Config, name: &str) -> SdkConfig {
+    let builder = sdk.to_builder();
+    match config.endpoint_url(name) {
+        Some(url) => builder.endpoint_url(url).build(),
+        None => builder.build(),
+    }
+}

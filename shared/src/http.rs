@@ -1,0 +1,14 @@
+//! What every HTTP function shares: routes with their documentation, layers, extractors.
+
+mod extract;
+mod layers;
+mod preconditions;
+mod routes;
+pub mod rules;
+mod wire;
+
+pub use extract::{Body, Path, Query};
+pub use layers::RequestId;
+pub use preconditions::{IfMatch, Tagged};
+pub use routes::Routes;
+pub use wire::{PageQuery, TenantOut, UserOut};

@@ -1,0 +1,137 @@
+//! A function's routes. Path, method, documentation and handler come from one attribute on the
+//! handler, so that the OpenAPI document cannot name a route that does not exist.
+//!
+//! Custom verbs (`/v1/events/{id}:replay`) are routed as a last segment of their own: the router
+//! matches whole segments only.
+
+use axum::{Router, extract::Request, routing::MethodRouter};
+use http::uri::{PathAndQuery, Uri};
+use utoipa::openapi::{OpenApi, OpenApiBuilder, path::Paths};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::{app::App, http::layers, problem::ApiError};
+
+/// Stands for the `:` of a custom verb inside the router; no client's path may contain it.
+const VERB: &str = "/@";
+
+/// The routes of one function and their part of the OpenAPI document.
+pub struct Routes {
+    router: Router<App>,
+    openapi: OpenApi,
+    body_limit: usize,
+}
+
+/// The longest request body in bytes, unless a function says otherwise.
+const BODY_LIMIT: usize = 64 * 1_024;
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Routes {
+    pub fn new() -> Self {
+        Self {
+            router: Router::new(),
+            openapi: OpenApiBuilder::new().build(),
+            body_limit: BODY_LIMIT,
+        }
+    }
+
+    /// Adds handlers given as `routes!(handler, …)`.
+    #[must_use]
+    pub fn with(mut self, (schemas, paths, methods): UtoipaMethodRouter<App>) -> Self {
+        for path in paths.paths.keys() {
+            self.router = self
+                .router
+                .route(&internal(path), layers::method(methods.clone()));
+        }
+        let mut part = OpenApiBuilder::new()
+            .paths(merged(Paths::new(), paths))
+            .build();
+        part.components
+            .get_or_insert_default()
+            .schemas
+            .extend(schemas);
+        self.openapi.merge(part);
+        self
+    }
+
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// This function's part of the OpenAPI document.
+    pub fn openapi(&self) -> &OpenApi {
+        &self.openapi
+    }
+
+    /// The service that Lambda, the local stack and the tests call.
+    pub fn finish(self, app: App) -> Router {
+        let router = self
+            .router
+            .fallback(async || ApiError::NotFound)
+            .with_state(app.clone());
+        // Outside of the router, because it decides which route matches.
+        let router = Router::new()
+            .fallback_service(tower::util::MapRequestLayer::new(split_verb).layer(router));
+        layers::around(router, app, self.body_limit)
+    }
+}
+
+use tower::Layer;
+
+/// Adds the methods of one set of handlers to those of another on the same path.
+fn merged(mut into: Paths, from: Paths) -> Paths {
+    for (path, item) in from.paths {
+        match into.paths.get_mut(&path) {
+            Some(present) => present.merge_operations(item),
+            None => drop(into.paths.insert(path, item)),
+        }
+    }
+    into
+}
+
+/// `/v1/events/{id}:replay` as the router holds it: `/v1/events/{id}/@replay`.
+fn internal(path: &str) -> String {
+    match path.rsplit_once(':') {
+        Some((resource, verb)) if !verb.contains('/') => format!("{resource}{VERB}{verb}"),
+        Some(_) | None => path.to_owned(),
+    }
+}
+
+fn split_verb(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let rewritten = if path.contains(VERB) {
+        // Not a path of ours: it must not reach a verb by the back door.
+        "/".to_owned()
+    } else {
+        internal(path)
+    };
+    if rewritten == path {
+        return request;
+    }
+    let with_query = match request.uri().query() {
+        Some(query) => format!("{rewritten}?{query}"),
+        None => rewritten,
+    };
+    if let Ok(path_and_query) = with_query.parse::<PathAndQuery>() {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path_and_query);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// The methods of a path, with the answer for all others.
+pub(crate) fn with_method_fallback(methods: MethodRouter<App>) -> MethodRouter<App> {
+    methods.fallback(async || ApiError::MethodNotAllowed)
+}
+
+#[cfg(test)]
+mod tests;

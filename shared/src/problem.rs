@@ -1,0 +1,260 @@
+//! Every error a client can get, as RFC 9457 problem details. The only status table in the project.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    access::Permission,
+    store::{Conflict, StoreError},
+};
+
+/// Why a request was not served. Handlers build it, or `?` converts into it here.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("the request is malformed: {0}")]
+    Malformed(String),
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// One answer for an unknown address and for a bad, stale or missing signature.
+    #[error("the request is not authenticated")]
+    NotVerified,
+    #[error("this needs the permission {0}")]
+    Forbidden(Permission),
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    #[error("there is no such resource")]
+    NotFound,
+    #[error("this resource does not answer to that method")]
+    MethodNotAllowed,
+    #[error("{0}")]
+    Conflict(Conflict),
+    #[error("the resource has changed: If-Match names another version")]
+    PreconditionFailed,
+    #[error("the body may have at most {limit_bytes} bytes")]
+    TooLarge { limit_bytes: usize },
+    #[error("the body must be sent as {expected}")]
+    UnsupportedMediaType { expected: &'static str },
+    #[error("{} of the request's values {} not valid", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
+    Invalid(Vec<FieldError>),
+    #[error("a service that this request needs did not answer")]
+    Unavailable(#[source] anyhow::Error),
+    #[error("something went wrong on our side")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// One value that is not valid. `pointer` is a JSON pointer (RFC 6901) into the body, or the name
+/// of a query parameter or header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    #[schema(example = "/email")]
+    pub pointer: String,
+    #[schema(example = "must be an e-mail address")]
+    pub detail: String,
+}
+
+impl FieldError {
+    #[expect(clippy::needless_pass_by_value, reason = "takes errors and text alike")]
+    pub fn new(pointer: impl Into<String>, detail: impl ToString) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.to_string(),
+        }
+    }
+}
+
+/// The body of every error answer (`application/problem+json`, RFC 9457 section 3).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A URN that names the kind of problem; docs/problems.md has a section for each.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:portico:problem:invalid-request")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    pub detail: String,
+    /// The path of the request.
+    pub instance: String,
+    pub request_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// Seconds after which a client may try again when a dependency did not answer.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
+
+impl ApiError {
+    /// Shorthand for one invalid field.
+    pub fn invalid(pointer: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, detail)])
+    }
+
+    /// (problem type, title, status): docs/problems.md has a section for each type.
+    fn row(&self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Self::Malformed(_) => (
+                "malformed-request",
+                "Malformed request",
+                StatusCode::BAD_REQUEST,
+            ),
+            Self::Unauthenticated(_) => (
+                "unauthenticated",
+                "Not authenticated",
+                StatusCode::UNAUTHORIZED,
+            ),
+            Self::NotVerified => (
+                "not-verified",
+                "Not authenticated",
+                StatusCode::UNAUTHORIZED,
+            ),
+            Self::Forbidden(_) => ("forbidden", "Permission missing", StatusCode::FORBIDDEN),
+            Self::NotAllowed(_) => ("not-allowed", "Not allowed", StatusCode::FORBIDDEN),
+            Self::NotFound => ("not-found", "Not found", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                "Method not allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            Self::Conflict(_) => (
+                "conflict",
+                "Conflict with the present state",
+                StatusCode::CONFLICT,
+            ),
+            Self::PreconditionFailed => (
+                "version-mismatch",
+                "Version mismatch",
+                StatusCode::PRECONDITION_FAILED,
+            ),
+            Self::TooLarge { .. } => ("too-large", "Body too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UnsupportedMediaType { .. } => (
+                "unsupported-media-type",
+                "Unsupported media type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ),
+            Self::Invalid(_) => (
+                "invalid-request",
+                "Invalid values",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::Unavailable(_) => (
+                "unavailable",
+                "Temporarily unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+            Self::Internal(_) => (
+                "internal",
+                "Internal error",
+                StatusCode::INTERNAL_SERVER_ERROR,
+            ),
+        }
+    }
+
+    /// Every problem type, for the test that docs/problems.md has a section for each.
+    pub fn kinds() -> Vec<&'static str> {
+        let none = || anyhow::anyhow!("none");
+        [
+            Self::Malformed(String::new()),
+            Self::Unauthenticated(""),
+            Self::NotVerified,
+            Self::Forbidden(Permission::TenantRead),
+            Self::NotAllowed(""),
+            Self::NotFound,
+            Self::MethodNotAllowed,
+            Self::Conflict(Conflict::Version),
+            Self::PreconditionFailed,
+            Self::TooLarge { limit_bytes: 0 },
+            Self::UnsupportedMediaType { expected: "" },
+            Self::Invalid(Vec::new()),
+            Self::Unavailable(none()),
+            Self::Internal(none()),
+        ]
+        .iter()
+        .map(|error| error.row().0)
+        .collect()
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            // RFC 6750 section 3: the challenge that goes with every 401.
+            Self::Unauthenticated(_) => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"portico\""),
+            )),
+            Self::NotVerified => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Signature"),
+            )),
+            Self::Unavailable(_) => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+            Self::Malformed(_)
+            | Self::Forbidden(_)
+            | Self::NotAllowed(_)
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::Conflict(_)
+            | Self::PreconditionFailed
+            | Self::TooLarge { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::Invalid(_)
+            | Self::Internal(_) => None,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// Status and headers; the body is written by `http::layers`, which knows path and request id.
+    fn into_response(self) -> Response {
+        let (kind, title, status) = self.row();
+        match &self {
+            Self::Unavailable(source) => {
+                tracing::warn!(error = format!("{source:#}"), "dependency unavailable")
+            }
+            Self::Internal(source) => {
+                tracing::error!(error = format!("{source:#}"), "internal error")
+            }
+            _ => {}
+        }
+        let problem = Problem {
+            kind: format!("urn:portico:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+            instance: String::new(),
+            request_id: String::new(),
+            errors: Vec::new(),
+        };
+        let header = self.header();
+        let errors = if let Self::Invalid(errors) = self {
+            errors
+        } else {
+            Vec::new()
+        };
+        let mut response = status.into_response();
+        response.headers_mut().extend(header);
+        response
+            .extensions_mut()
+            .insert(Problem { errors, ..problem });
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Conflict {
+                conflict: Conflict::Precondition,
+                ..
+            } => Self::PreconditionFailed,
+            StoreError::Conflict { conflict, .. } => Self::Conflict(conflict),
+            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::Internal(source) => Self::Internal(source),
+        }
+    }
+}
+
+impl From<crate::config::ConfigError> for ApiError {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::Internal(error.into())
+    }
+}

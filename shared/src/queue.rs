@@ -1,0 +1,109 @@
+//! Jobs: what functions tell each other through SQS. A job names its tenant and its version.
+//!
+//! **Invariant:** state is committed before a message is sent, and every job may run twice.
+
+mod batch;
+mod job;
+
+pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
+pub use job::{Body, Delivery, EventRef, Job};
+
+pub(crate) use job::MAX_MESSAGE_LEN;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_config::SdkConfig;
+use aws_sdk_sqs::{Client, config::Builder, types::MessageAttributeValue};
+
+use crate::{app::App, id::TenantId, problem::ApiError, telemetry::Calls};
+
+/// The longest visibility timeout and delay that SQS takes: 12 hours.
+const MAX_VISIBILITY_S: u64 = 43_200;
+
+/// Puts a stored event back on the queue, after its change of state was committed.
+pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result<(), ApiError> {
+    let message = Job::Replay { tenant, event }
+        .text()
+        .map_err(ApiError::Internal)?;
+    app.queue
+        .send(app.config.events_queue_url()?, tenant, message)
+        .await
+        .map_err(ApiError::Unavailable)
+}
+
+/// Sends to and steers the queues. Holds no lock across a send.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    client: Client,
+}
+
+impl Queue {
+    pub(crate) fn new(sdk: &SdkConfig, calls: Calls) -> Self {
+        Self {
+            client: Client::from_conf(Builder::from(sdk).interceptor(calls).build()),
+        }
+    }
+
+    /// One network call. The message group is the tenant: SQS serves groups fairly, so that one
+    /// tenant's burst does not delay the others.
+    pub(crate) async fn send(
+        &self,
+        queue_url: &str,
+        tenant: TenantId,
+        body: String,
+    ) -> anyhow::Result<()> {
+        self.client
+            .send_message()
+            .queue_url(queue_url)
+            .message_group_id(tenant.to_string())
+            .message_body(body)
+            .send()
+            .await
+            .context("send a message")?;
+        Ok(())
+    }
+
+    /// Puts a message that is given up where operators find it, with the reason beside it.
+    pub(crate) async fn send_dead(
+        &self,
+        queue_url: &str,
+        group: &str,
+        body: String,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        let reason = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(reason)
+            .build()?;
+        self.client
+            .send_message()
+            .queue_url(queue_url)
+            .message_group_id(group)
+            .message_attributes("reason", reason)
+            .message_body(body)
+            .send()
+            .await
+            .context("send to the dead-letter queue")?;
+        Ok(())
+    }
+
+    /// Hides a received message for `after`: how a retry waits without anyone sleeping.
+    pub(crate) async fn retry_after(
+        &self,
+        queue_url: &str,
+        receipt: &str,
+        after: Duration,
+    ) -> anyhow::Result<()> {
+        let seconds = i32::try_from(after.as_secs().clamp(1, MAX_VISIBILITY_S))?;
+        self.client
+            .change_message_visibility()
+            .queue_url(queue_url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .send()
+            .await
+            .context("change a message's visibility")?;
+        Ok(())
+    }
+}

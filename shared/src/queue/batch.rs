@@ -1,0 +1,115 @@
+//! One SQS batch through a worker: each record on its own, failures reported by record, a panic
+//! caught and counted as that record's failure only.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{FutureExt, future::join_all};
+use serde::{Deserialize, Serialize};
+
+use crate::{app::App, lambda::Worker};
+
+/// What Lambda passes to a function that reads a queue.
+#[derive(Debug, Deserialize)]
+pub struct SqsEvent {
+    #[serde(rename = "Records", default)]
+    records: Vec<SqsRecord>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SqsRecord {
+    message_id: String,
+    receipt_handle: String,
+    body: String,
+    #[serde(default)]
+    attributes: SqsAttributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SqsAttributes {
+    approximate_receive_count: Option<String>,
+}
+
+/// One message as a worker gets it.
+#[derive(Debug)]
+pub struct Received {
+    pub body: String,
+    /// How often SQS has handed the message out, this time included; 1 the first time.
+    pub attempt: u32,
+}
+
+/// What a worker could not do now.
+#[derive(Debug)]
+pub enum JobError {
+    /// Try again after this long.
+    Retry { after: Duration },
+}
+
+pub type JobResult = Result<(), JobError>;
+
+/// The answer that SQS's event source mapping reads (`ReportBatchItemFailures`).
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SqsAnswer {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
+}
+
+/// Runs the records of a batch side by side. A failed record stays on the queue and comes back
+/// after the time its worker asked for.
+pub async fn run_batch(app: &App, event: SqsEvent, worker: Worker) -> SqsAnswer {
+    let runs = event
+        .records
+        .into_iter()
+        .map(|record| run_record(app, record, worker));
+    let failed = join_all(runs).await.into_iter().flatten();
+    SqsAnswer {
+        batch_item_failures: failed
+            .map(|item_identifier| ItemFailure { item_identifier })
+            .collect(),
+    }
+}
+
+/// The message's id if it failed.
+async fn run_record(app: &App, record: SqsRecord, worker: Worker) -> Option<String> {
+    let attempt = record
+        .attributes
+        .approximate_receive_count
+        .and_then(|count| count.parse().ok());
+    let received = Received {
+        body: record.body,
+        attempt: attempt.unwrap_or(1),
+    };
+    let outcome = AssertUnwindSafe(worker(app, received)).catch_unwind().await;
+    match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(JobError::Retry { after })) => {
+            hide(app, &record.receipt_handle, after).await;
+            Some(record.message_id)
+        }
+        Err(_) => {
+            tracing::error!(message.id = record.message_id, "a worker panicked");
+            Some(record.message_id)
+        }
+    }
+}
+
+/// Best effort: if it fails, the queue's own visibility timeout brings the message back.
+async fn hide(app: &App, receipt: &str, after: Duration) {
+    let hidden = match app.config.events_queue_url() {
+        Ok(url) => app.queue.retry_after(url, receipt, after).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = hidden {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "could not set the delay of a retry"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The messages themselves: a tagged, versioned enum with the tenant inside.
+
+use std::io::{Read, Write};
+
+use anyhow::Context;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    audit::{Actor, Origin},
+    id::{EndpointId, EventId, TenantId},
+    store::TenantStore,
+    webhook::Verified,
+};
+
+/// Bodies up to this many bytes travel as they are; a message is billed by 64 KB.
+const PLAIN_LEN: usize = 32 * 1_024;
+
+/// The most that a message may hold: SQS takes 1 MiB, attributes included.
+pub(crate) const MAX_MESSAGE_LEN: usize = 1_000_000;
+
+/// The most that a stored body inflates to: the receiver accepts no longer ones.
+const MAX_BODY_LEN: u64 = 8 * 1_024 * 1_024;
+
+/// One unit of work. An unknown tag or version does not parse and ends in the dead-letter queue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "job")]
+pub enum Job {
+    /// A verified delivery, to be applied for the first time.
+    #[serde(rename = "delivery.v1")]
+    Delivery {
+        tenant: TenantId,
+        delivery: Box<Delivery>,
+    },
+    /// A stored event, to be applied again.
+    #[serde(rename = "replay.v1")]
+    Replay { tenant: TenantId, event: EventRef },
+}
+
+/// Which event, which of its lives, and which vendor event it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRef {
+    pub event: EventId,
+    pub endpoint: EndpointId,
+    pub generation: u64,
+    /// Hexadecimal SHA-256 over the vendor's signed event id, or over the body.
+    pub dedupe_key: String,
+}
+
+/// What the receiver verified.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    pub(crate) event: EventId,
+    pub(crate) endpoint: EndpointId,
+    pub(crate) scheme: String,
+    pub(crate) received_at: Timestamp,
+    /// The headers that say what the event is.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Body,
+}
+
+/// A request's body, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    Text(String),
+    /// Base64 of raw DEFLATE (RFC 1951): long bodies, and those that SQS has no letters for.
+    Deflated(String),
+}
+
+/// A message that is not a job of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("not a job that this version knows: {0}")]
+pub(crate) struct UnknownJob(#[from] serde_json::Error);
+
+impl Job {
+    /// Only a verified delivery can become a job.
+    pub(crate) fn delivery(verified: Verified<Delivery>) -> Self {
+        let (tenant, delivery) = verified.into_parts();
+        Self::Delivery {
+            tenant,
+            delivery: Box::new(delivery),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownJob> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        serde_json::to_string(self).context("write a job")
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        match self {
+            Self::Delivery { tenant, .. } | Self::Replay { tenant, .. } => *tenant,
+        }
+    }
+
+    /// Opens the tenant that the job was made for.
+    pub(crate) fn open(&self, app: &App, now: Timestamp) -> TenantStore {
+        TenantStore::open(app, self.tenant(), Actor::System, Origin::default(), now)
+    }
+}
+
+impl Body {
+    pub(crate) fn of(bytes: &[u8]) -> anyhow::Result<Self> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.len() <= PLAIN_LEN && text.chars().all(sqs_takes) => {
+                Ok(Self::Text(text.to_owned()))
+            }
+            _ => Ok(Self::Deflated(STANDARD.encode(Self::deflate(bytes)?))),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::Text(text) => Ok(text.clone().into_bytes()),
+            Self::Deflated(text) => {
+                Self::inflate(&STANDARD.decode(text).context("a body's base64")?)
+            }
+        }
+    }
+
+    pub(crate) fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).context("compress a body")?;
+        encoder.finish().context("compress a body")
+    }
+
+    pub(crate) fn inflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        DeflateDecoder::new(bytes)
+            .take(MAX_BODY_LEN)
+            .read_to_end(&mut out)
+            .context("decompress a body")?;
+        Ok(out)
+    }
+}
+
+/// SQS refuses the two last code points of the basic plane; JSON escapes the control letters.
+fn sqs_takes(letter: char) -> bool {
+    !matches!(letter, '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The two doors to data. [`TenantStore`] holds one tenant and can name no other; [`PlatformStore`]
+//! serves only what has no tenant yet. Every write is a [`Change`]: it carries its audit entry.
+
+mod change;
+mod cursor;
+mod db;
+mod endpoint;
+mod event;
+mod key;
+mod list;
+mod platform;
+mod session;
+mod tenant;
+mod trail;
+mod user;
+
+pub use change::{Change, Versioned};
+pub use cursor::{Cursor, Page, PageRequest};
+pub use db::{Conflict, StoreError};
+pub use endpoint::{Endpoint, EndpointPatch, NewEndpoint};
+pub use event::{Attempt, Event, EventFilter, EventState, Outcome};
+pub use platform::PlatformStore;
+pub use tenant::{Tenant, TenantPatch, TenantStatus};
+pub use trail::AuditFilter;
+pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
+
+pub(crate) use db::Db;
+pub(crate) use endpoint::{address_hash, secret_owner};
+pub(crate) use event::{Applied, EventContent};
+pub(crate) use key::{Key, Sort};
+pub(crate) use platform::Registration;
+pub(crate) use session::{Rotation, Session};
+
+use jiff::Timestamp;
+
+use crate::{
+    app::App,
+    audit::{Actor, Origin},
+    id::TenantId,
+};
+
+/// One tenant's data, for one request or job. Made only by `Caller::authorize`,
+/// `Job::open` and, for a sign-in that has proved its password, `access::sign_in`.
+pub struct TenantStore {
+    app: App,
+    tenant: TenantId,
+    actor: Actor,
+    origin: Origin,
+    now: Timestamp,
+}
+
+impl TenantStore {
+    pub(crate) fn open(
+        app: &App,
+        tenant: TenantId,
+        actor: Actor,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            app: app.clone(),
+            tenant,
+            actor,
+            origin,
+            now,
+        }
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.app.db
+    }
+}

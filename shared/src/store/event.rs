@@ -1,0 +1,381 @@
+//! Received events. An event is applied at most once: its row, the marker of the vendor's event
+//! and the effect change in one transaction.
+
+mod row;
+
+pub(crate) use row::EventContent;
+
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::{
+    audit::{self, Action},
+    id::{EndpointId, EventId},
+    problem::ApiError,
+    queue::{Body, EventRef},
+    store::{
+        Change, Conflict, Page, PageRequest, StoreError, TenantStore,
+        change::{IntoWrite, number, put, read, text},
+        db::{Filter, Item, Table, Write},
+        key::{Key, List, Sort},
+        list::Listing,
+    },
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventState {
+    /// A replay waits for a worker.
+    Queued,
+    Processed,
+    /// Failed at least once; waits for its next attempt.
+    Retrying,
+    /// Given up; `POST …:replay` brings it back.
+    Dead,
+    /// Not applied on purpose: another event with the same vendor id was.
+    Ignored,
+}
+
+impl EventState {
+    pub const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Processed,
+        Self::Retrying,
+        Self::Dead,
+        Self::Ignored,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Processed => "processed",
+            Self::Retrying => "retrying",
+            Self::Dead => "dead",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    fn is_replayable(self) -> bool {
+        match self {
+            // A replay whose message was lost is still `queued`: it can be asked for again.
+            Self::Queued | Self::Processed | Self::Dead | Self::Ignored => true,
+            Self::Retrying => false,
+        }
+    }
+}
+
+/// One try to apply an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub outcome: Outcome,
+    pub detail: String,
+    pub duration_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Processed,
+    Retry,
+    Dead,
+}
+
+/// An event row without its payload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    #[serde(rename = "sk")]
+    pub id: EventId,
+    pub endpoint_id: EndpointId,
+    pub scheme: String,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub vendor_event_id: Option<String>,
+    pub received_at: Timestamp,
+    pub state: EventState,
+    pub attempt_count: u64,
+    /// Deliveries of the same vendor event that were dropped.
+    #[serde(default)]
+    pub duplicates: u64,
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    #[serde(default)]
+    pub generation: u64,
+    #[serde(default)]
+    pub dedupe_key: String,
+    #[serde(default)]
+    pub content_type: Option<String>,
+    #[serde(default)]
+    parts: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    pub endpoint: Option<EndpointId>,
+    pub kind: Option<String>,
+    pub state: Option<EventState>,
+    /// Included.
+    pub since: Option<Timestamp>,
+    /// Excluded.
+    pub until: Option<Timestamp>,
+}
+
+/// The vendor's event was applied as this event.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    event_id: EventId,
+    expires_at: i64,
+}
+
+/// How an attempt to apply ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Applied {
+    Now,
+    /// This event was applied by an earlier run of the same job.
+    Before,
+    /// Another delivery of the same vendor event was applied.
+    DuplicateOf(EventId),
+}
+
+impl TenantStore {
+    /// Latest first, without payloads.
+    pub async fn events(
+        &self,
+        filter: EventFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Event>, ApiError> {
+        let from = EventId::first_at(filter.since.unwrap_or(Timestamp::UNIX_EPOCH));
+        let to = EventId::first_at(filter.until.unwrap_or(Timestamp::MAX));
+        let listing = Listing::between(List::Events, from.to_string(), to.to_string());
+        let rest = Filter::default()
+            .equals("endpoint_id", filter.endpoint)
+            .equals("type", filter.kind)
+            .equals("state", filter.state.map(EventState::name));
+        self.page(listing, &rest, page).await
+    }
+
+    /// The event with its attempts and, where it is kept, its payload.
+    pub async fn event(&self, id: EventId) -> Result<(Event, Option<Vec<u8>>), StoreError> {
+        let key = Key::new(self.tenant, &Sort::Event(id));
+        let item = self
+            .db()
+            .get(Table::Events, key.attributes(), true)
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        let mut payload = blob(&item);
+        let event: Event = read(item)?;
+        for part in 1..=event.parts {
+            let key = Key::new(self.tenant, &Sort::EventPart(id, part));
+            let item = self
+                .db()
+                .get(Table::Events, key.attributes(), true)
+                .await?
+                .ok_or(StoreError::NotFound)?;
+            payload
+                .get_or_insert_default()
+                .extend(blob(&item).unwrap_or_default());
+        }
+        let payload = payload.map(|bytes| Body::inflate(&bytes)).transpose();
+        Ok((event, payload.map_err(StoreError::Internal)?))
+    }
+
+    /// Back to the queue, one generation on. The caller sends the job after the commit.
+    pub fn replay_event(&self, event: &Event) -> Result<Change<EventRef>, StoreError> {
+        if !event.state.is_replayable() {
+            return Err(StoreError::Conflict {
+                conflict: Conflict::NotReplayable,
+                old: None,
+            });
+        }
+        let key = Key::new(self.tenant, &Sort::Event(event.id));
+        let item = self
+            .db()
+            .writer(Table::Events)?
+            .update(&key, "SET #state = :queued, generation = :next")
+            .condition_expression("generation = :generation AND #state = :state")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":queued", text(EventState::Queued.name()))
+            .expression_attribute_values(":state", text(event.state.name()))
+            .expression_attribute_values(":generation", number(event.generation))
+            .expression_attribute_values(":next", number(event.generation + 1))
+            .into_write()?;
+        let from = json!({ "state": event.state.name() });
+        Ok(Change {
+            action: Action::EventReplayed,
+            target: event.id.to_string(),
+            changes: audit::differences(&from, &json!({ "state": EventState::Queued.name() })),
+            writes: vec![Write {
+                item,
+                conflict: Conflict::Version,
+            }],
+            value: EventRef {
+                event: event.id,
+                endpoint: event.endpoint_id,
+                generation: event.generation + 1,
+                dedupe_key: event.dedupe_key.clone(),
+            },
+        })
+    }
+
+    /// Applies the event, if neither it nor another delivery of the same vendor event was. One
+    /// transaction: the vendor event's marker and the event's row.
+    pub(crate) async fn apply_event(
+        &self,
+        event: &EventRef,
+        content: Option<&EventContent<'_>>,
+        dedupe_until: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<Applied, StoreError> {
+        let marker_key = Key::new(
+            self.tenant,
+            &Sort::Dedupe(event.endpoint, event.dedupe_key.clone()),
+        );
+        let marker = Marker {
+            event_id: event.event,
+            expires_at: dedupe_until.as_second(),
+        };
+        let marker = put(self.db().table(Table::Events)?, &marker_key, &marker)?
+            // TTL removes rows late: an expired marker counts as gone.
+            .condition_expression("attribute_not_exists(pk) OR event_id = :event OR expires_at < :now")
+            .expression_attribute_values(":event", text(event.event))
+            .expression_attribute_values(":now", number(self.now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .into_write()?;
+        let row = self.event_row(event, content, EventState::Processed, attempt)?;
+        let writer = self.db().writer(Table::Events)?;
+        let update = writer
+            .update(&row.key, &row.expression)
+            .condition_expression(row.condition)
+            .set_expression_attribute_names(Some(row.names))
+            .set_expression_attribute_values(Some(row.values))
+            .into_write()?;
+        let mut writes = vec![
+            Write {
+                item: marker,
+                conflict: Conflict::Duplicate,
+            },
+            Write {
+                item: update,
+                conflict: Conflict::Done,
+            },
+        ];
+        for (key, part) in self.payload_parts(event.event, content) {
+            let item = put(self.db().table(Table::Events)?, &key, &part)?.into_write()?;
+            writes.push(Write {
+                item,
+                conflict: Conflict::Done,
+            });
+        }
+        match self.db().transact(writes).await {
+            Ok(()) => Ok(Applied::Now),
+            Err(StoreError::Conflict {
+                conflict: Conflict::Done,
+                ..
+            }) => Ok(Applied::Before),
+            Err(StoreError::Conflict {
+                conflict: Conflict::Duplicate,
+                old: Some(old),
+            }) => Ok(Applied::DuplicateOf(read::<Marker>(*old)?.event_id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps the event, its payload and the failed attempt: nothing that was accepted gets lost.
+    /// Payload first, row second: a row never names parts that are not there.
+    pub(crate) async fn record_failure(
+        &self,
+        event: &EventRef,
+        content: Option<&EventContent<'_>>,
+        state: EventState,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        let table = self.db().table(Table::Events)?;
+        for (key, row) in self.payload_parts(event.event, content) {
+            let item = serde_dynamo::to_item(&row)?;
+            let request = self
+                .db()
+                .client()
+                .put_item()
+                .table_name(table)
+                .set_item(Some(item));
+            request
+                .item("pk", text(key.pk))
+                .item("sk", text(key.sk))
+                .send()
+                .await?;
+        }
+        let row = self.event_row(event, content, state, attempt)?;
+        let request = self
+            .db()
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(row.key.attributes()));
+        request
+            .update_expression(row.expression)
+            .condition_expression(row.condition)
+            .set_expression_attribute_names(Some(row.names))
+            .set_expression_attribute_values(Some(row.values))
+            .send()
+            .await
+            .map(drop)
+            .or_else(|error| unless_condition_failed(error.into()))
+    }
+
+    /// Counts a dropped delivery on the event that was applied in its place, and closes the
+    /// dropped one's own row if an earlier attempt has made one.
+    pub(crate) async fn record_duplicate(
+        &self,
+        dropped: &EventRef,
+        of: EventId,
+    ) -> Result<(), StoreError> {
+        let counted = self
+            .db()
+            .client()
+            .update_item()
+            .table_name(self.db().table(Table::Events)?);
+        counted
+            .set_key(Some(Key::new(self.tenant, &Sort::Event(of)).attributes()))
+            .update_expression("ADD duplicates :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await
+            .map(drop)
+            .or_else(|error| unless_condition_failed(error.into()))?;
+        let own = self
+            .db()
+            .client()
+            .update_item()
+            .table_name(self.db().table(Table::Events)?);
+        own.set_key(Some(
+            Key::new(self.tenant, &Sort::Event(dropped.event)).attributes(),
+        ))
+        .update_expression("SET #state = :ignored, duplicate_of = :of")
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":ignored", text(EventState::Ignored.name()))
+        .expression_attribute_values(":of", text(of))
+        .send()
+        .await
+        .map(drop)
+        .or_else(|error| unless_condition_failed(error.into()))
+    }
+}
+
+fn unless_condition_failed(error: StoreError) -> Result<(), StoreError> {
+    match error {
+        StoreError::Conflict { .. } => Ok(()),
+        error => Err(error),
+    }
+}
+
+fn blob(item: &Item) -> Option<Vec<u8>> {
+    item.get("payload")
+        .and_then(|value| value.as_b().ok())
+        .map(|blob| blob.as_ref().to_vec())
+}

@@ -1,0 +1,127 @@
+//! Primary keys. A key is a tenant and a closed set of sort keys; no client text becomes a key
+//! without being hashed or parsed first.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::id::{AuditId, EndpointId, EventId, SessionId, TenantId, UserId};
+
+/// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
+pub(crate) const EVENT_SHARDS: u128 = 16;
+
+/// Where a row of one tenant is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+/// The rows that a tenant has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Tenant,
+    User(UserId),
+    Session(UserId, SessionId),
+    Endpoint(EndpointId),
+    Event(EventId),
+    /// A further piece of a payload that does not fit one item; counted from 1.
+    EventPart(EventId, usize),
+    /// Marks a vendor's event as applied. The hash covers the vendor's id or the body.
+    Dedupe(EndpointId, String),
+    Audit(AuditId),
+}
+
+/// The lists that a tenant has: a partition and a prefix of its sort keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    Users,
+    Sessions(UserId),
+    Endpoints,
+    Events,
+    Audit,
+}
+
+impl Key {
+    pub(crate) fn new(tenant: TenantId, sort: &Sort) -> Self {
+        let pk = match sort {
+            Sort::Tenant
+            | Sort::User(_)
+            | Sort::Session(..)
+            | Sort::Endpoint(_)
+            | Sort::Audit(_) => partition(tenant),
+            Sort::Event(id) | Sort::EventPart(id, _) => {
+                event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
+            }
+            Sort::Dedupe(_, hash) => event_partition(tenant, shard_of_hash(hash)),
+        };
+        let sk = match sort {
+            Sort::Tenant => "TENANT".to_owned(),
+            Sort::User(id) => format!("USER#{id}"),
+            Sort::Session(user, id) => format!("SES#{user}#{id}"),
+            Sort::Endpoint(id) => format!("WHE#{id}"),
+            Sort::Event(id) => id.to_string(),
+            Sort::EventPart(id, part) => format!("{id}#{part}"),
+            Sort::Dedupe(endpoint, hash) => format!("DEDUPE#{endpoint}#{hash}"),
+            Sort::Audit(id) => id.to_string(),
+        };
+        Self { pk, sk }
+    }
+
+    pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+impl List {
+    /// The partition's name and the prefix that its sort keys share.
+    pub(crate) fn range(self, tenant: TenantId) -> (String, String) {
+        match self {
+            Self::Users => (partition(tenant), "USER#".to_owned()),
+            Self::Sessions(user) => (partition(tenant), format!("SES#{user}#")),
+            Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
+            Self::Events => (event_list(tenant), "evt_".to_owned()),
+            Self::Audit => (partition(tenant), "aud_".to_owned()),
+        }
+    }
+
+    /// Names the list inside a cursor's signature.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Sessions(_) => "sessions",
+            Self::Endpoints => "webhook-endpoints",
+            Self::Events => "events",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// Every key of a tenant starts with this, the indexes' too: `dynamodb:LeadingKeys` rests on it.
+pub(crate) fn partition(tenant: TenantId) -> String {
+    format!("T#{tenant}")
+}
+
+/// The index partition in which a tenant's events are listed by time.
+pub(crate) fn event_list(tenant: TenantId) -> String {
+    format!("T#{tenant}#E")
+}
+
+fn event_partition(tenant: TenantId, shard: u128) -> String {
+    format!("T#{tenant}#E#{shard}")
+}
+
+fn shard_of_hash(hash: &str) -> u128 {
+    let digit = hash
+        .chars()
+        .next()
+        .and_then(|digit| digit.to_digit(16))
+        .unwrap_or(0);
+    u128::from(digit) % EVENT_SHARDS
+}
+
+#[cfg(test)]
+mod tests;

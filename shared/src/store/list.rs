@@ -1,0 +1,120 @@
+//! Pages of a tenant's lists: one query, a signed cursor, filters within a bound.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    id::{EventId, TenantId},
+    problem::ApiError,
+    store::{
+        Cursor, Page, PageRequest, TenantStore,
+        change::read,
+        db::{Filter, Index, Item, Query, Range, Table},
+        key::{Key, List, Sort},
+    },
+};
+
+/// A list, or a part of it between two sort keys.
+pub(crate) struct Listing {
+    list: List,
+    between: Option<(String, String)>,
+}
+
+impl Listing {
+    pub(crate) fn all(list: List) -> Self {
+        Self {
+            list,
+            between: None,
+        }
+    }
+
+    /// From one sort key to another, both included.
+    pub(crate) fn between(list: List, from: String, to: String) -> Self {
+        Self {
+            list,
+            between: Some((from, to)),
+        }
+    }
+}
+
+impl TenantStore {
+    /// At most `page.limit()` rows that match `filter`. A page may be short and still have a
+    /// successor: a call examines a bounded number of rows.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        listing: Listing,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<T>, ApiError> {
+        let keyring = self
+            .app
+            .keyring(self.now)
+            .await
+            .map_err(ApiError::Unavailable)?;
+        let Listing { list, between } = listing;
+        let after = page.after(keyring.cursor_key(), self.tenant, list)?;
+        let (partition, prefix) = list.range(self.tenant);
+        let query = Query {
+            table: list.table(),
+            index: list.index(),
+            after: after.map(|sk| list.start(self.tenant, &sk)),
+            partition,
+            range: between.map_or(Range::Prefix(prefix), |(from, to)| Range::Between(from, to)),
+            newest_first: list.is_newest_first(),
+            limit: page.limit(),
+            filter,
+        };
+        let (items, next) = self.db().query(query).await?;
+        let next = next.and_then(|key| key.get("sk").and_then(|sk| sk.as_s().ok().cloned()));
+        let cursor = next.map(|sk| Cursor::new(keyring.cursor_key(), self.tenant, list, &sk));
+        let data = items.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Page {
+            data,
+            next_cursor: cursor.map(Cursor::into_text),
+        })
+    }
+}
+
+impl List {
+    fn table(self) -> Table {
+        match self {
+            Self::Users | Self::Sessions(_) | Self::Endpoints => Table::Platform,
+            Self::Events => Table::Events,
+            Self::Audit => Table::Audit,
+        }
+    }
+
+    fn index(self) -> Option<Index> {
+        match self {
+            Self::Events => Some(Index::ByTime),
+            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit => None,
+        }
+    }
+
+    /// What happens is listed latest first, what exists in the order of its making.
+    fn is_newest_first(self) -> bool {
+        match self {
+            Self::Events | Self::Audit => true,
+            Self::Users | Self::Sessions(_) | Self::Endpoints => false,
+        }
+    }
+
+    /// The exclusive start key for a sort key out of a cursor; the partition is always the tenant's.
+    fn start(self, tenant: TenantId, sk: &str) -> Item {
+        let (partition, _) = self.range(tenant);
+        let sort = ("sk".to_owned(), AttributeValue::S(sk.to_owned()));
+        match self {
+            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit => {
+                Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
+            }
+            Self::Events => {
+                let row = sk
+                    .parse::<EventId>()
+                    .map(|id| Key::new(tenant, &Sort::Event(id)).pk);
+                let pk = AttributeValue::S(row.unwrap_or_default());
+                let list = AttributeValue::S(partition);
+                Item::from([("pk".to_owned(), pk), ("list_pk".to_owned(), list), sort])
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Sessions: one family of refresh tokens each. Rotation is one conditional update.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Role,
+    id::{SessionId, UserId},
+    store::{
+        Conflict, Db, StoreError, TenantStore,
+        change::{IntoWrite, number, read, text},
+        db::{Filter, Item, MAX_EXAMINED, Query, Range, Table, Write},
+        key::{Key, List, Sort},
+    },
+};
+
+/// Sessions that one change of a user reaches: what fits a transaction beside its other writes.
+const MAX_SESSIONS: usize = 80;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
+    pub(crate) refresh_hash: String,
+    pub(crate) previous_hash: Option<String>,
+    pub(crate) rotated_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+    /// Unix seconds: the end of the session if it is not used; the table's TTL.
+    pub(crate) expires_at: i64,
+    /// Unix seconds: the end of the session however much it is used.
+    pub(crate) ends_at: i64,
+}
+
+/// What became of a presented refresh token.
+pub(crate) enum Rotation {
+    /// It was the current one; the session as it is now.
+    Rotated(Session),
+    /// It was not; the session as it is.
+    NotCurrent(Session),
+    /// There is no such session any more.
+    Ended,
+}
+
+impl Db {
+    /// Makes `to` the current token of the session, if `from` is.
+    pub(crate) async fn rotate(
+        &self,
+        key: &Key,
+        from: &str,
+        to: &str,
+        now: Timestamp,
+        idle_until: i64,
+    ) -> Result<Rotation, StoreError> {
+        let answer = self
+            .client()
+            .update_item()
+            .table_name(self.table(Table::Platform)?)
+            .set_key(Some(key.attributes()))
+            .update_expression(
+                "SET refresh_hash = :to, previous_hash = :from, rotated_at = :at, expires_at = :idle_until",
+            )
+            .condition_expression("refresh_hash = :from AND expires_at > :now AND ends_at > :now")
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+            .expression_attribute_values(":at", text(now))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .expression_attribute_values(":idle_until", number(idle_until))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                return Ok(Rotation::Rotated(read(
+                    answer.attributes.unwrap_or_default(),
+                )?));
+            }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
+                Some(item) => Ok(Rotation::NotCurrent(read(item.clone())?)),
+                None => Ok(Rotation::Ended),
+            },
+            _ => Err(error.into()),
+        }
+    }
+}
+
+impl TenantStore {
+    /// The user's latest sessions: as many as fit a transaction. Older ones are ended first, so
+    /// that none escapes a change of its user.
+    async fn session_keys(&self, user: UserId) -> Result<Vec<Item>, StoreError> {
+        let (partition, prefix) = List::Sessions(user).range(self.tenant);
+        let query = Query {
+            table: Table::Platform,
+            index: None,
+            partition,
+            range: Range::Prefix(prefix),
+            after: None,
+            newest_first: true,
+            limit: MAX_EXAMINED,
+            filter: &Filter::default(),
+        };
+        let (sessions, _) = self.db().query(query).await?;
+        let key_of = |item: Item| {
+            item.into_iter()
+                .filter(|(name, _)| name == "pk" || name == "sk")
+                .collect()
+        };
+        let mut keys: Vec<Item> = sessions.into_iter().map(key_of).collect();
+        let surplus = keys.split_off(keys.len().min(MAX_SESSIONS));
+        let writer = self.db().writer(Table::Platform)?;
+        for batch in surplus.chunks(MAX_SESSIONS) {
+            let writes = batch
+                .iter()
+                .map(|key| writer.clear(key.clone()))
+                .collect::<Result<_, _>>()?;
+            self.db().transact(writes).await?;
+        }
+        Ok(keys)
+    }
+
+    /// Writes that give the user's sessions another role.
+    pub(crate) async fn set_session_roles(
+        &self,
+        user: UserId,
+        role: Role,
+    ) -> Result<Vec<Write>, StoreError> {
+        let writer = self.db().writer(Table::Platform)?;
+        let keys = self.session_keys(user).await?;
+        let update = |key: Item| {
+            let key = Key {
+                pk: string(&key, "pk"),
+                sk: string(&key, "sk"),
+            };
+            let item = writer
+                .update(&key, "SET #role = :role")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#role", "role")
+                .expression_attribute_values(":role", text(role))
+                .into_write()?;
+            Ok(Write {
+                item,
+                conflict: Conflict::Version,
+            })
+        };
+        keys.into_iter().map(update).collect()
+    }
+
+    /// Writes that end the user's sessions.
+    pub(crate) async fn end_sessions(&self, user: UserId) -> Result<Vec<Write>, StoreError> {
+        let writer = self.db().writer(Table::Platform)?;
+        self.session_keys(user)
+            .await?
+            .into_iter()
+            .map(|key| writer.clear(key))
+            .collect()
+    }
+
+    /// The write that ends one session that is still there.
+    pub(crate) fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Write, StoreError> {
+        let key = Key::new(self.tenant, &Sort::Session(user, session));
+        let item = aws_sdk_dynamodb::types::Delete::builder()
+            .table_name(self.db().table(Table::Platform)?)
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_exists(pk)")
+            .build()?;
+        let item = aws_sdk_dynamodb::types::TransactWriteItem::builder()
+            .delete(item)
+            .build();
+        Ok(Write {
+            item,
+            conflict: Conflict::SessionMoved,
+        })
+    }
+}
+
+fn string(item: &Item, name: &str) -> String {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .cloned()
+        .unwrap_or_default()
+}

@@ -1,0 +1,330 @@
+//! Applying events: what the queue's worker does with one job. Exactly once, however often it runs.
+
+use std::{fmt, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    app::App,
+    id::TenantId,
+    queue::{Body, Delivery, EventRef, Job, JobError, JobResult, Received},
+    seal,
+    store::{Applied, Attempt, EventContent, EventState, Outcome, StoreError, TenantStore},
+    webhook::{
+        identity::{EventIdentity, dedupe_key, event_identity},
+        presets,
+        request::Headers,
+        retry,
+    },
+};
+
+/// One job from the events queue.
+pub async fn apply(app: &App, received: Received) -> JobResult {
+    let started = app.clock.now();
+    let job = match Job::parse(&received.body) {
+        Ok(job) => job,
+        Err(error) => return bury(app, None, &received, &error.to_string()).await,
+    };
+    let run = Run {
+        app,
+        store: job.open(app, started),
+        received: &received,
+        started,
+    };
+    let work = match Work::of(&job) {
+        Ok(work) => work,
+        Err(failure) => {
+            return bury(app, Some(job.tenant()), &received, &failure.to_string()).await;
+        }
+    };
+    run.attempt(&work).await
+}
+
+/// Why an attempt did not apply the event.
+enum Failure {
+    /// Another attempt may succeed.
+    Transient(String),
+    /// No attempt will, unless something is changed first.
+    Permanent(String),
+}
+
+/// An event on its way into the store: of a delivery with its content, of a replay without.
+struct Work {
+    event: EventRef,
+    content: Option<Content>,
+}
+
+struct Content {
+    scheme: String,
+    identity: EventIdentity,
+    content_type: Option<String>,
+    received_at: Timestamp,
+    dedupe_days: u16,
+    body: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// How long a marker is kept when the scheme is not at hand: the longest of all schemes.
+const REPLAY_DEDUPE_DAYS: u16 = 30;
+
+impl Work {
+    fn of(job: &Job) -> Result<Self, Failure> {
+        match job {
+            Job::Replay { event, .. } => Ok(Self {
+                event: event.clone(),
+                content: None,
+            }),
+            Job::Delivery { delivery, .. } => Self::of_delivery(delivery),
+        }
+    }
+
+    fn of_delivery(delivery: &Delivery) -> Result<Self, Failure> {
+        let permanent = |error: anyhow::Error| Failure::Permanent(format!("{error:#}"));
+        let scheme = presets::find(&delivery.scheme).ok_or_else(|| {
+            Failure::Permanent(format!("the scheme {} is not known", delivery.scheme))
+        })?;
+        let body = delivery.body.bytes().map_err(permanent)?;
+        let pairs: Vec<(&str, &[u8])> = delivery
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let headers = Headers::Pairs(&pairs);
+        // A scheme with no horizon repeats itself on purpose: each delivery is its own event.
+        let key = match scheme.dedupe_days {
+            0 => delivery.event.to_string(),
+            _ => dedupe_key(scheme, headers, &body),
+        };
+        Ok(Self {
+            event: EventRef {
+                event: delivery.event,
+                endpoint: delivery.endpoint,
+                generation: 0,
+                dedupe_key: seal::sha256_hex(key.as_bytes()),
+            },
+            content: Some(Content {
+                scheme: delivery.scheme.clone(),
+                identity: event_identity(scheme, headers, &body),
+                content_type: headers.text("content-type").map(str::to_owned),
+                received_at: delivery.received_at,
+                dedupe_days: scheme.dedupe_days,
+                payload: Body::deflate(&body).map_err(permanent)?,
+                body,
+            }),
+        })
+    }
+
+    /// A body that says it is JSON and is not will not become so by waiting.
+    fn check(&self) -> Result<(), Failure> {
+        let Some(content) = &self.content else {
+            return Ok(());
+        };
+        let says_json = content.content_type.as_deref().is_some_and(is_json);
+        if !says_json {
+            return Ok(());
+        }
+        match serde_json::from_slice::<serde::de::IgnoredAny>(&content.body) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::Permanent(format!(
+                "the body is declared as JSON and is not: {error}"
+            ))),
+        }
+    }
+
+    fn dedupe_until(&self, now: Timestamp) -> Timestamp {
+        let days = self
+            .content
+            .as_ref()
+            .map_or(REPLAY_DEDUPE_DAYS, |content| content.dedupe_days);
+        now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// One attempt of one job.
+struct Run<'a> {
+    app: &'a App,
+    store: TenantStore,
+    received: &'a Received,
+    started: Timestamp,
+}
+
+impl Run<'_> {
+    async fn attempt(&self, work: &Work) -> JobResult {
+        let failure = if self.received.attempt > retry::MAX_ATTEMPTS {
+            Failure::Permanent("the worker was stopped in the middle of every attempt".to_owned())
+        } else {
+            match self.apply(work).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            }
+        };
+        let last = self.received.attempt >= retry::MAX_ATTEMPTS;
+        match failure {
+            Failure::Transient(reason) if !last => self.retry(work, &reason).await,
+            Failure::Transient(reason) | Failure::Permanent(reason) => {
+                self.give_up(work, &reason).await
+            }
+        }
+    }
+
+    async fn apply(&self, work: &Work) -> Result<(), Failure> {
+        work.check()?;
+        let attempt = self.note(Outcome::Processed, "applied");
+        let content = work.content.as_ref().map(Content::as_stored);
+        let until = work.dedupe_until(self.started);
+        let applied = self
+            .store
+            .apply_event(&work.event, content.as_ref(), until, &attempt)
+            .await?;
+        match applied {
+            Applied::Now => tracing::info!(event.id = %work.event.event, "applied an event"),
+            Applied::Before => {
+                tracing::info!(event.id = %work.event.event, "the event was applied before")
+            }
+            Applied::DuplicateOf(of) => {
+                tracing::info!(event.id = %work.event.event, duplicate.of = %of, "dropped a duplicate");
+                self.store.record_duplicate(&work.event, of).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
+    async fn retry(&self, work: &Work, reason: &str) -> JobResult {
+        let attempt = self.note(Outcome::Retry, reason);
+        let content = work.content.as_ref().map(Content::as_stored);
+        let kept = self
+            .store
+            .record_failure(
+                &work.event,
+                content.as_ref(),
+                EventState::Retrying,
+                &attempt,
+            )
+            .await;
+        if let Err(error) = kept {
+            tracing::warn!(event.id = %work.event.event, error = chain(error), "could not keep a failed attempt");
+        }
+        Err(JobError::Retry {
+            after: retry::delay(self.received.attempt, random()),
+        })
+    }
+
+    /// State first, message second: if the send is lost, the job comes back and gives up again.
+    async fn give_up(&self, work: &Work, reason: &str) -> JobResult {
+        let attempt = self.note(Outcome::Dead, reason);
+        let content = work.content.as_ref().map(Content::as_stored);
+        let kept = self
+            .store
+            .record_failure(&work.event, content.as_ref(), EventState::Dead, &attempt)
+            .await;
+        if let Err(error) = kept {
+            tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
+            return Err(JobError::Retry {
+                after: retry::delay(self.received.attempt, random()),
+            });
+        }
+        bury(
+            self.app,
+            Some(self.store.tenant_id()),
+            self.received,
+            reason,
+        )
+        .await
+    }
+
+    fn note(&self, outcome: Outcome, detail: &str) -> Attempt {
+        let took = self
+            .app
+            .clock
+            .now()
+            .duration_since(self.started)
+            .as_millis();
+        Attempt {
+            at: self.started,
+            outcome,
+            detail: detail.to_owned(),
+            duration_ms: u64::try_from(took).unwrap_or(0),
+        }
+    }
+}
+
+impl Content {
+    fn as_stored(&self) -> EventContent<'_> {
+        EventContent {
+            scheme: &self.scheme,
+            kind: self.identity.event_type.as_deref(),
+            vendor_event_id: self.identity.vendor_event_id.as_deref(),
+            content_type: self.content_type.as_deref(),
+            received_at: self.received_at,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// The message moves to the dead-letter queue as it is, with its reason, so that a redrive from
+/// there runs the same job again.
+async fn bury(app: &App, tenant: Option<TenantId>, received: &Received, reason: &str) -> JobResult {
+    let group = tenant.map_or_else(|| "unknown".to_owned(), |tenant| tenant.to_string());
+    let sent = match app.config.events_dead_letter_queue_url() {
+        Ok(url) => {
+            app.queue
+                .send_dead(url, &group, received.body.clone(), reason)
+                .await
+        }
+        Err(error) => Err(error.into()),
+    };
+    match sent {
+        Ok(()) => {
+            tracing::warn!(reason, "gave up on a job");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "could not send to the dead-letter queue"
+            );
+            Err(JobError::Retry {
+                after: Duration::from_secs(60),
+            })
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Transient(chain(error)),
+            StoreError::Conflict { .. } => Self::Transient(error.to_string()),
+            StoreError::NotFound | StoreError::Internal(_) => Self::Transient(chain(error)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transient(reason) | Self::Permanent(reason) => f.write_str(reason),
+        }
+    }
+}
+
+fn chain(error: StoreError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
+}
+
+/// `application/json`, and types that end in `+json` (RFC 6839 section 3.1).
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
+}
+
+fn random() -> u32 {
+    u32::from_be_bytes(seal::random())
+}

@@ -1,0 +1,113 @@
+//! The signature doctor. It runs the production verifier and explains it; it never prints a secret, nor
+//! the signature that would have been right.
+
+mod explain;
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use crate::webhook::keys::Keys;
+use crate::webhook::presets;
+use crate::webhook::request::{Headers, RawRequest};
+use crate::webhook::verify::{self, VerifyError};
+
+pub use explain::explain;
+
+/// What one vector expects and what the verifier said, in the words of the vector file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VectorOutcome {
+    pub scheme: String,
+    pub name: String,
+    pub expected: String,
+    pub got: &'static str,
+}
+
+impl VectorOutcome {
+    pub fn passed(&self) -> bool {
+        self.expected == self.got
+    }
+}
+
+/// Why a vector file cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum VectorError {
+    #[error("the vector file is not in the expected format")]
+    Format(#[from] serde_json::Error),
+    #[error("vector `{scheme}/{name}`: body_base64 is not standard base64")]
+    Body { scheme: String, name: String },
+}
+
+#[derive(Deserialize)]
+struct VectorFile {
+    vendors: BTreeMap<String, Vec<Vector>>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    name: String,
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body_base64: String,
+    secret: String,
+    now_unix: i64,
+    expect: String,
+}
+
+/// Runs every vector of a file under the vector's own clock, schemes in alphabetical order.
+/// A scheme without a preset gets `unknown_scheme`.
+pub fn run_vectors(json: &str) -> Result<Vec<VectorOutcome>, VectorError> {
+    let file: VectorFile = serde_json::from_str(json)?;
+    let mut outcomes = Vec::new();
+    for (scheme, vectors) in file.vendors {
+        for vector in vectors {
+            let Ok(body) = STANDARD.decode(&vector.body_base64) else {
+                return Err(VectorError::Body {
+                    scheme,
+                    name: vector.name,
+                });
+            };
+            let got = run(&scheme, &vector, &body);
+            outcomes.push(VectorOutcome {
+                scheme: scheme.clone(),
+                name: vector.name,
+                expected: vector.expect,
+                got,
+            });
+        }
+    }
+    Ok(outcomes)
+}
+
+fn run(scheme: &str, vector: &Vector, body: &[u8]) -> &'static str {
+    let Some(scheme) = presets::find(scheme) else {
+        return "unknown_scheme";
+    };
+    let headers: Vec<(&str, &[u8])> = vector
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let request = RawRequest {
+        method: &vector.method,
+        url: &vector.url,
+        headers: Headers::Pairs(&headers),
+        body,
+    };
+    let result = Keys::prepare(scheme, &[&vector.secret])
+        .and_then(|keys| verify::verify(scheme, &request, &keys, vector.now_unix));
+    match result {
+        Ok(_) => "ok",
+        Err(error) => word(&error),
+    }
+}
+
+fn word(error: &VerifyError) -> &'static str {
+    error.verdict().as_str()
+}
+
+#[cfg(test)]
+mod tests;

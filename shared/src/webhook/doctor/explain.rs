@@ -1,0 +1,260 @@
+//! One captured request in words, for the person who configures an endpoint. Values are described, and
+//! secrets only counted.
+
+use std::fmt::Write as _;
+
+use crate::webhook::keys::Keys;
+use crate::webhook::presets;
+use crate::webhook::request::{Headers, Lines, RawRequest};
+use crate::webhook::scheme::{
+    Encoding, Form, KeyFormat, Part, Scheme, SignatureSource, TimestampSource, Wire,
+};
+use crate::webhook::timestamp;
+use crate::webhook::verify::{
+    Authentic, VerifyError, carries_signature, select_wire, value_of, verify,
+};
+
+/// Explains what the verifier sees and why it decides as it does.
+pub fn explain<S: AsRef<[u8]>>(
+    scheme: &Scheme,
+    request: &RawRequest<'_>,
+    secrets: &[S],
+    now_unix_s: i64,
+) -> String {
+    let (_, wire) = select_wire(scheme, request.headers);
+    let mut text = format!("scheme: {} ({})\n", scheme.name, scheme.title);
+    line(&mut text, "signed content", &template(wire));
+    line(&mut text, "signature", &signature_form(wire));
+    for name in names(wire) {
+        line(
+            &mut text,
+            &format!("header {name}"),
+            &found(request.headers, &name),
+        );
+    }
+    line(&mut text, "body", &format!("{} bytes", request.body.len()));
+    line(&mut text, "secrets", &format!("{} given", secrets.len()));
+    if let Some(skew) = clock_skew(wire, request.headers, now_unix_s) {
+        line(&mut text, "clock", &skew);
+    }
+    let result = decide(scheme, request, secrets, now_unix_s);
+    match &result {
+        Ok(authentic) => line(
+            &mut text,
+            "verdict",
+            &format!("ok, secret {} matched", authentic.matched_secret() + 1),
+        ),
+        Err(error) => line(
+            &mut text,
+            "verdict",
+            &format!("{}: {error}", error.verdict().as_str()),
+        ),
+    }
+    if let Err(error) = result {
+        for hint in hints(scheme, wire, request, secrets, now_unix_s, &error) {
+            line(&mut text, "hint", &hint);
+        }
+    }
+    text
+}
+
+fn decide<S: AsRef<[u8]>>(
+    scheme: &Scheme,
+    request: &RawRequest<'_>,
+    secrets: &[S],
+    now_unix_s: i64,
+) -> Result<Authentic, VerifyError> {
+    let keys = Keys::prepare(scheme, secrets)?;
+    verify(scheme, request, &keys, now_unix_s)
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{name}: {value}");
+}
+
+fn template(wire: &Wire) -> String {
+    wire.template
+        .iter()
+        .map(|part| match part {
+            Part::Literal(text) => text.as_ref(),
+            Part::Id => "{id}",
+            Part::Timestamp => "{timestamp}",
+            Part::Method => "{method}",
+            Part::Url => "{url}",
+            Part::Body => "{body}",
+            Part::Secret => "{secret}",
+        })
+        .collect()
+}
+
+fn signature_form(wire: &Wire) -> String {
+    let encoding = match wire.encoding {
+        Encoding::Hex => "lower-case hex",
+        Encoding::HexAnyCase => "hex",
+        Encoding::Base64 => "base64",
+    };
+    let form = match &wire.form {
+        Form::Plain { prefix } => format!("{prefix}<{encoding}>"),
+        Form::KeyValues {
+            separator,
+            signature_key,
+        } => format!("entries {signature_key}=<{encoding}> separated by `{separator}`"),
+        Form::Versioned { separator, version } => {
+            format!("entries {version}<{encoding}> separated by `{separator}`")
+        }
+    };
+    format!("{:?}, {form}", wire.algorithm)
+}
+
+/// Every header that the verifier reads.
+fn names(wire: &Wire) -> Vec<String> {
+    let mut names = match &wire.signature {
+        SignatureSource::Header { .. } | SignatureSource::Numbered { .. } => {
+            vec![wire.signature.first_header().into_owned()]
+        }
+        SignatureSource::Slots { names } => names.iter().map(ToString::to_string).collect(),
+    };
+    if let Some(TimestampSource::Header { name }) = wire.timestamp.as_ref().map(|rule| &rule.source)
+    {
+        names.push(name.to_string());
+    }
+    names.extend(wire.id_header.iter().map(ToString::to_string));
+    names.extend(wire.required_headers.iter().map(ToString::to_string));
+    names.extend(
+        wire.fixed_headers
+            .iter()
+            .map(|fixed| fixed.name.to_string()),
+    );
+    names
+}
+
+fn found(headers: Headers<'_>, name: &str) -> String {
+    match headers.lines(name) {
+        Lines::None => "missing".to_owned(),
+        Lines::One(value) => format!("found, {} characters", value.len()),
+        Lines::Several => "several lines, one is allowed".to_owned(),
+    }
+}
+
+fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<String> {
+    let rule = wire.timestamp.as_ref()?;
+    let sent = match &rule.source {
+        TimestampSource::Header { name } => headers.text(name)?,
+        TimestampSource::SignatureKey { key } => {
+            let list = headers.text(&wire.signature.first_header())?;
+            value_of(&wire.form, list, key)?
+        }
+        TimestampSource::Body { .. } => return None,
+    };
+    let Some(signed_ms) = timestamp::parse(rule, sent) else {
+        return Some(format!(
+            "the timestamp is not {}",
+            timestamp::expected(rule)
+        ));
+    };
+    let skew_s = now_unix_s.saturating_sub(signed_ms.div_euclid(1_000));
+    let direction = if skew_s < 0 { "ahead of" } else { "behind" };
+    Some(format!(
+        "the timestamp is {} s {direction} ours, allowed are {} s behind and {} s ahead",
+        skew_s.unsigned_abs(),
+        rule.past_s,
+        rule.future_s
+    ))
+}
+
+fn hints<S: AsRef<[u8]>>(
+    scheme: &Scheme,
+    wire: &Wire,
+    request: &RawRequest<'_>,
+    secrets: &[S],
+    now_unix_s: i64,
+    error: &VerifyError,
+) -> Vec<String> {
+    let mut hints = Vec::new();
+    if !carries_signature(wire, request.headers) {
+        let others: Vec<&str> = presets::all()
+            .filter(|other| other.name != scheme.name)
+            .filter(|other| {
+                other
+                    .wires()
+                    .any(|wire| carries_signature(wire, request.headers))
+            })
+            .map(|other| other.name.as_ref())
+            .collect();
+        if !others.is_empty() {
+            hints.push(format!("this looks like scheme {}", others.join(" or ")));
+        }
+    }
+    if *error != VerifyError::SignatureMismatch {
+        return hints;
+    }
+    let passes = |request: &RawRequest<'_>, secrets: &[&[u8]]| {
+        !matches!(
+            decide(scheme, request, secrets, now_unix_s),
+            Err(VerifyError::SignatureMismatch) | Err(VerifyError::UnusableSecret { .. })
+        )
+    };
+    let given: Vec<&[u8]> = secrets.iter().map(AsRef::as_ref).collect();
+    let trimmed: Vec<&[u8]> = given.iter().map(|secret| secret.trim_ascii()).collect();
+    if trimmed != given && passes(request, &trimmed) {
+        hints.push("it matches without the white space around the secret".to_owned());
+    }
+    for (body, change) in bodies(request.body) {
+        let changed = RawRequest {
+            body: &body,
+            ..*request
+        };
+        if passes(&changed, &given) {
+            hints.push(format!(
+                "it matches {change}: something changed the body on its way"
+            ));
+        }
+    }
+    let other_reading = other_key_reading(scheme);
+    if other_reading.is_some_and(|scheme| decide(&scheme, request, secrets, now_unix_s).is_ok()) {
+        hints.push(format!(
+            "it matches when the secret is read differently: this scheme wants {}",
+            scheme.key_format.expected()
+        ));
+    }
+    hints
+}
+
+/// The body as it may have been before a proxy or an editor touched it.
+fn bodies(body: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let mut bodies = Vec::new();
+    if body.trim_ascii_end() != body {
+        bodies.push((
+            body.trim_ascii_end().to_vec(),
+            "without the white space at the body's end",
+        ));
+    }
+    bodies.push(([body, b"\n"].concat(), "with a line feed at the body's end"));
+    bodies.push((
+        [body, b"\r\n"].concat(),
+        "with a line break at the body's end",
+    ));
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
+        bodies.push((
+            value.to_string().into_bytes(),
+            "with the JSON written compactly",
+        ));
+    }
+    bodies
+}
+
+/// `whsec_` means the text itself to one vendor and base64 to another.
+fn other_key_reading(scheme: &Scheme) -> Option<Scheme> {
+    let key_format = match scheme.key_format {
+        KeyFormat::Utf8 => KeyFormat::Whsec,
+        KeyFormat::Whsec | KeyFormat::WhsecOrUtf8 | KeyFormat::Base64 | KeyFormat::Hex => {
+            KeyFormat::Utf8
+        }
+        KeyFormat::Whpk | KeyFormat::Ed25519Hex | KeyFormat::SpkiBase64 => return None,
+    };
+    Some(Scheme {
+        key_format,
+        ..scheme.clone()
+    })
+}

@@ -1,0 +1,68 @@
+//! Which event a request carries. Only a value under the signature may decide what counts as a duplicate.
+
+use std::borrow::Cow;
+
+use aws_lc_rs::digest;
+
+use crate::webhook::encoding;
+use crate::webhook::pointer::{self, Scalar};
+use crate::webhook::request::Headers;
+use crate::webhook::scheme::{EventField, Scheme};
+use crate::webhook::verify::select_wire;
+
+/// A longer id would not fit into a table key; its event is told apart by its body.
+const LONGEST_KEY: usize = 256;
+
+/// What the vendor calls the event. Either may be unsigned: for display and routing, not for trust.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventIdentity {
+    pub vendor_event_id: Option<String>,
+    pub event_type: Option<String>,
+}
+
+pub fn event_identity(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> EventIdentity {
+    let (_, wire) = select_wire(scheme, headers);
+    let read = |field| read(field, headers, body).map(Cow::into_owned);
+    EventIdentity {
+        vendor_event_id: read(&wire.event_id),
+        event_type: read(&wire.event_type),
+    }
+}
+
+/// The same for every delivery of one event: the signed event id where there is one, otherwise the
+/// SHA-256 of the body in hex.
+pub fn dedupe_key(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> String {
+    let (_, wire) = select_wire(scheme, headers);
+    let signed_id = wire
+        .signs_event_id()
+        .then(|| read(&wire.event_id, headers, body))
+        .flatten()
+        .filter(|id| id.len() <= LONGEST_KEY);
+    match signed_id {
+        Some(id) => id.into_owned(),
+        None => encoding::hex(digest::digest(&digest::SHA256, body).as_ref()),
+    }
+}
+
+fn read<'a>(field: &EventField, headers: Headers<'a>, body: &[u8]) -> Option<Cow<'a, str>> {
+    let value = match field {
+        EventField::None => None,
+        EventField::Header(name) => headers.text(name).map(Cow::Borrowed),
+        EventField::Pointer(pointer) => match pointer::find(body, pointer)? {
+            Scalar::Text(text) => Some(Cow::Owned(text)),
+            Scalar::Integer(number) => Some(Cow::Owned(number.to_string())),
+        },
+        EventField::All(fields) => {
+            let values: Option<Vec<_>> = fields
+                .iter()
+                .map(|field| read(field, headers, body))
+                .collect();
+            Some(Cow::Owned(values?.join(":")))
+        }
+        EventField::Any(fields) => fields.iter().find_map(|field| read(field, headers, body)),
+    };
+    value.filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

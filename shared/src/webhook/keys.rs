@@ -1,0 +1,106 @@
+//! Secrets decoded once, so that a cached endpoint verifies without touching their text again.
+//! An empty or undecodable secret never becomes a key.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey};
+use zeroize::Zeroizing;
+
+use crate::webhook::encoding::{base64_key, hex_key};
+use crate::webhook::scheme::{Algorithm, KeyFormat, Scheme, Wire};
+use crate::webhook::verify::VerifyError;
+
+/// The usable secrets of one endpoint, in the order given; prepared for one scheme.
+pub struct Keys {
+    /// One list per header family of the scheme, in its order.
+    by_wire: Vec<Vec<PreparedKey>>,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every key is the large variant, and a box would be one more jump per request"
+)]
+pub(crate) enum PreparedKey {
+    Hmac(hmac::Key),
+    /// The secret's bytes, for the schemes that hash it with the content.
+    Digest(Zeroizing<Vec<u8>>),
+    Public(ParsedPublicKey),
+}
+
+impl Keys {
+    /// Decodes every secret or refuses all of them: a half-usable rotation must not go unnoticed.
+    pub fn prepare<S: AsRef<[u8]>>(scheme: &Scheme, secrets: &[S]) -> Result<Self, VerifyError> {
+        if secrets.is_empty() {
+            return Err(VerifyError::NoSecret);
+        }
+        let unusable = |index: usize| VerifyError::UnusableSecret {
+            number: index + 1,
+            expected: scheme.key_format.expected(),
+        };
+        let mut by_wire: Vec<Vec<PreparedKey>> = scheme.wires().map(|_| Vec::new()).collect();
+        for (index, secret) in secrets.iter().enumerate() {
+            let bytes = decode(scheme.key_format, secret.as_ref()).ok_or(unusable(index))?;
+            for (wire, keys) in scheme.wires().zip(&mut by_wire) {
+                keys.push(PreparedKey::new(wire, &bytes).ok_or(unusable(index))?);
+            }
+        }
+        Ok(Self { by_wire })
+    }
+
+    pub(crate) fn of_wire(&self, index: usize) -> &[PreparedKey] {
+        self.by_wire.get(index).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl PreparedKey {
+    pub(crate) fn new(wire: &Wire, bytes: &Zeroizing<Vec<u8>>) -> Option<Self> {
+        match wire.algorithm {
+            Algorithm::HmacSha256 => Some(Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes))),
+            Algorithm::HmacSha1 => Some(Self::Hmac(hmac::Key::new(
+                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                bytes,
+            ))),
+            Algorithm::Sha256 => Some(Self::Digest(bytes.clone())),
+            Algorithm::Ed25519 => ParsedPublicKey::new(&ED25519, bytes.as_slice())
+                .ok()
+                .map(Self::Public),
+            Algorithm::EcdsaP256Sha256 => {
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, bytes.as_slice())
+                    .ok()
+                    .map(Self::Public)
+            }
+        }
+    }
+}
+
+/// The key bytes of a secret's text, or `None` when there is no usable key in it.
+pub(crate) fn decode(format: KeyFormat, secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(secret).ok();
+    let bytes = match format {
+        KeyFormat::Utf8 => Some(secret.to_vec()),
+        KeyFormat::Base64 | KeyFormat::SpkiBase64 => base64_key(text?),
+        KeyFormat::Hex => hex_key(text?),
+        KeyFormat::Whsec => base64_key(strip(text?, "whsec_")),
+        KeyFormat::WhsecOrUtf8 => match text.and_then(|text| text.strip_prefix("whsec_")) {
+            Some(base64) => base64_key(base64),
+            None => Some(secret.to_vec()),
+        },
+        KeyFormat::Whpk => base64_key(text?.strip_prefix("whpk_")?).filter(|key| key.len() == 32),
+        KeyFormat::Ed25519Hex => hex_key(text?).filter(|key| key.len() == 32),
+    };
+    bytes.filter(|bytes| !bytes.is_empty()).map(Zeroizing::new)
+}
+
+fn strip<'a>(text: &'a str, prefix: &str) -> &'a str {
+    text.strip_prefix(prefix).unwrap_or(text)
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Keys({} secrets)", self.of_wire(0).len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

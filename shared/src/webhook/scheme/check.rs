@@ -1,0 +1,259 @@
+//! Whether a scheme that a tenant declared can hold. A scheme that leaves the body unsigned is refused.
+
+use crate::webhook::scheme::{
+    Algorithm, EventField, Form, KeyFormat, List, Part, Scheme, SignatureSource, Text, TimeUnit,
+    TimestampSource, Wire,
+};
+
+/// Replays older than this are not worth accepting from any vendor.
+const LONGEST_TOLERANCE_S: u32 = 86_400;
+
+/// Why a declared scheme is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemeError {
+    #[error("`{field}` must be 1 to {longest} visible ASCII characters")]
+    BadText { field: &'static str, longest: usize },
+    #[error("`{field}` must be a header name, got `{name}`")]
+    BadHeaderName { field: &'static str, name: Text },
+    #[error("`{field}` must be a JSON pointer that starts with `/`, got `{pointer}`")]
+    BadPointer { field: &'static str, pointer: Text },
+    #[error("`template` must contain the body exactly once")]
+    BodyNotSigned,
+    #[error("`template` names {part}, which needs {needs}")]
+    MissingSource {
+        part: &'static str,
+        needs: &'static str,
+    },
+    #[error("`timestamp` is {place}, which allows {allowed}")]
+    BadTimestamp {
+        place: &'static str,
+        allowed: &'static str,
+    },
+    #[error("`{field}` must have at most {most}, got {got}")]
+    TooMany {
+        field: &'static str,
+        most: usize,
+        got: usize,
+    },
+    #[error("the tolerance must be at most {LONGEST_TOLERANCE_S} s, got {got_s} s")]
+    BadTolerance { got_s: u32 },
+    #[error("algorithm {algorithm:?} cannot use a key of format {key_format:?}")]
+    KeyMismatch {
+        algorithm: Algorithm,
+        key_format: KeyFormat,
+    },
+}
+
+impl Scheme {
+    /// Checks what the types leave open. The built-in schemes pass it by test.
+    pub fn check(&self) -> Result<(), SchemeError> {
+        check_text("name", &self.name, 64)?;
+        check_text("title", &self.title, 120)?;
+        check_most("alternatives", 3, self.alternatives.len())?;
+        check_most("dedupe_days", 90, usize::from(self.dedupe_days))?;
+        for wire in self.wires() {
+            wire.check(self.key_format)?;
+        }
+        Ok(())
+    }
+}
+
+impl Wire {
+    fn check(&self, key_format: KeyFormat) -> Result<(), SchemeError> {
+        if !key_fits(self.algorithm, key_format) {
+            return Err(SchemeError::KeyMismatch {
+                algorithm: self.algorithm,
+                key_format,
+            });
+        }
+        self.check_headers()?;
+        self.check_form()?;
+        self.check_template()?;
+        self.check_timestamp()?;
+        check_event_field("event_id", &self.event_id)?;
+        check_event_field("event_type", &self.event_type)
+    }
+
+    fn check_headers(&self) -> Result<(), SchemeError> {
+        match &self.signature {
+            SignatureSource::Header { name } => check_header("signature", name)?,
+            SignatureSource::Numbered { prefix, .. } => check_header("signature", prefix)?,
+            SignatureSource::Slots { names } => check_names("signature", names)?,
+        }
+        if let Some(name) = &self.id_header {
+            check_header("id_header", name)?;
+        }
+        for fixed in self.fixed_headers.iter() {
+            check_header("fixed_headers", &fixed.name)?;
+        }
+        for companion in self.companions.iter() {
+            check_header("companions", &companion.name)?;
+        }
+        check_names("required_headers", &self.required_headers)
+    }
+
+    fn check_form(&self) -> Result<(), SchemeError> {
+        match &self.form {
+            Form::Plain { prefix } if prefix.is_empty() => Ok(()),
+            Form::Plain { prefix } => check_text("prefix", prefix, 32),
+            Form::KeyValues {
+                separator,
+                signature_key,
+            } => {
+                check_separator(separator)?;
+                check_text("signature_key", signature_key, 16)
+            }
+            Form::Versioned { separator, version } => {
+                check_separator(separator)?;
+                check_text("version", version, 16)
+            }
+        }
+    }
+
+    fn check_template(&self) -> Result<(), SchemeError> {
+        check_most("template", 16, self.template.len())?;
+        let count = |part: &Part| self.template.iter().filter(|each| *each == part).count();
+        if count(&Part::Body) != 1 {
+            return Err(SchemeError::BodyNotSigned);
+        }
+        let missing = |part, needs| Err(SchemeError::MissingSource { part, needs });
+        if count(&Part::Id) > 0 && self.id_header.is_none() {
+            return missing("the id", "`id_header`");
+        }
+        let has_secret = count(&Part::Secret) > 0;
+        if has_secret != (self.algorithm == Algorithm::Sha256) {
+            return missing(
+                "the secret",
+                "algorithm sha256, and sha256 needs the secret",
+            );
+        }
+        let timestamp_outside_body = self
+            .timestamp
+            .as_ref()
+            .is_some_and(|timestamp| !matches!(timestamp.source, TimestampSource::Body { .. }));
+        if count(&Part::Timestamp) > 0 && !timestamp_outside_body {
+            return missing("the timestamp", "`timestamp` in a header");
+        }
+        Ok(())
+    }
+
+    fn check_timestamp(&self) -> Result<(), SchemeError> {
+        let Some(timestamp) = &self.timestamp else {
+            return Ok(());
+        };
+        let got_s = timestamp.past_s.max(timestamp.future_s);
+        if got_s > LONGEST_TOLERANCE_S {
+            return Err(SchemeError::BadTolerance { got_s });
+        }
+        let signed = self.template.contains(&Part::Timestamp);
+        let (place, allowed, ok) = match &timestamp.source {
+            TimestampSource::Header { name } => {
+                check_header("timestamp", name)?;
+                (
+                    "in a header",
+                    "only a timestamp that `template` signs",
+                    signed,
+                )
+            }
+            TimestampSource::SignatureKey { key } => {
+                check_text("timestamp", key, 16)?;
+                (
+                    "a key of the signature header",
+                    "only form key_values and a timestamp that `template` signs",
+                    signed && matches!(self.form, Form::KeyValues { .. }),
+                )
+            }
+            TimestampSource::Body { pointer } => {
+                check_pointer("timestamp", pointer)?;
+                (
+                    "in the body",
+                    "only whole seconds or milliseconds",
+                    timestamp.unit != TimeUnit::Rfc3339,
+                )
+            }
+        };
+        if ok {
+            Ok(())
+        } else {
+            Err(SchemeError::BadTimestamp { place, allowed })
+        }
+    }
+}
+
+fn key_fits(algorithm: Algorithm, key_format: KeyFormat) -> bool {
+    match key_format {
+        KeyFormat::Utf8
+        | KeyFormat::Base64
+        | KeyFormat::Hex
+        | KeyFormat::Whsec
+        | KeyFormat::WhsecOrUtf8 => matches!(
+            algorithm,
+            Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256
+        ),
+        KeyFormat::Whpk | KeyFormat::Ed25519Hex => algorithm == Algorithm::Ed25519,
+        KeyFormat::SpkiBase64 => {
+            matches!(algorithm, Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256)
+        }
+    }
+}
+
+fn check_event_field(field: &'static str, value: &EventField) -> Result<(), SchemeError> {
+    match value {
+        EventField::None => Ok(()),
+        EventField::Header(name) => check_header(field, name),
+        EventField::Pointer(pointer) => check_pointer(field, pointer),
+        EventField::All(values) | EventField::Any(values) => values
+            .iter()
+            .try_for_each(|value| check_event_field(field, value)),
+    }
+}
+
+fn check_names(field: &'static str, names: &List<Text>) -> Result<(), SchemeError> {
+    names.iter().try_for_each(|name| check_header(field, name))
+}
+
+fn check_header(field: &'static str, name: &Text) -> Result<(), SchemeError> {
+    http::HeaderName::from_bytes(name.as_bytes())
+        .map(|_| ())
+        .map_err(|_| SchemeError::BadHeaderName {
+            field,
+            name: name.clone(),
+        })
+}
+
+fn check_pointer(field: &'static str, pointer: &Text) -> Result<(), SchemeError> {
+    if pointer.starts_with('/') {
+        return Ok(());
+    }
+    Err(SchemeError::BadPointer {
+        field,
+        pointer: pointer.clone(),
+    })
+}
+
+fn check_most(field: &'static str, most: usize, got: usize) -> Result<(), SchemeError> {
+    if got <= most {
+        return Ok(());
+    }
+    Err(SchemeError::TooMany { field, most, got })
+}
+
+/// A separator may be a space, which `check_text` refuses.
+fn check_separator(separator: &Text) -> Result<(), SchemeError> {
+    check_length("separator", separator, 4)
+}
+
+fn check_text(field: &'static str, text: &Text, longest: usize) -> Result<(), SchemeError> {
+    if text.trim().is_empty() {
+        return Err(SchemeError::BadText { field, longest });
+    }
+    check_length(field, text, longest)
+}
+
+fn check_length(field: &'static str, text: &Text, longest: usize) -> Result<(), SchemeError> {
+    let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if visible && (1..=longest).contains(&text.len()) {
+        return Ok(());
+    }
+    Err(SchemeError::BadText { field, longest })
+}

@@ -1,0 +1,115 @@
+//! Network calls by request, counted inside the SDK clients, once caches are warm.
+
+use serde_json::json;
+
+use crate::harness::{Endpoint, Stack, text};
+
+fn one(name: &str) -> std::collections::BTreeMap<String, u64> {
+    [(name.to_owned(), 1)].into()
+}
+
+#[tokio::test]
+async fn an_authenticated_read_is_one_call() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    let event = text(&stack.send(&endpoint, "evt_1").await.status(202)["id"]);
+    stack.drain().await;
+    for (function, path, call) in [
+        ("tenants", "/v1/tenant".to_owned(), "DynamoDB.GetItem"),
+        ("users", "/v1/users".to_owned(), "DynamoDB.Query"),
+        ("users", "/v1/me".to_owned(), "DynamoDB.GetItem"),
+        (
+            "integrations",
+            format!("/v1/webhook-endpoints/{}", endpoint.id),
+            "DynamoDB.GetItem",
+        ),
+        ("integrations", "/v1/events".to_owned(), "DynamoDB.Query"),
+        (
+            "integrations",
+            format!("/v1/events/{event}"),
+            "DynamoDB.GetItem",
+        ),
+        ("audit", "/v1/audit".to_owned(), "DynamoDB.Query"),
+    ] {
+        owner.get(&path).await.status(200);
+        let calls = stack.calls(function, owner.get(&path)).await;
+        assert_eq!(calls, one(call), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn making_something_is_one_transaction_with_its_audit_entry() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let user =
+        |at: u32| json!({ "email": format!("u{at}@x.example"), "name": "U", "role": "user" });
+    owner.post("/v1/users", user(1)).await.status(201);
+    let calls = stack.calls("users", owner.post("/v1/users", user(2))).await;
+    assert_eq!(calls, one("DynamoDB.TransactWriteItems"));
+    Endpoint::create(&owner, "stripe").await;
+    let calls = stack
+        .calls("integrations", Endpoint::create(&owner, "stripe"))
+        .await;
+    assert_eq!(calls, one("DynamoDB.TransactWriteItems"));
+}
+
+#[tokio::test]
+async fn a_change_is_one_read_and_one_transaction() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    owner.get("/v1/tenant").await.status(200);
+    let calls = stack
+        .calls("tenants", owner.patch("/v1/tenant", json!({ "name": "B" })))
+        .await;
+    let expected = [
+        ("DynamoDB.GetItem".to_owned(), 1),
+        ("DynamoDB.TransactWriteItems".to_owned(), 1),
+    ];
+    assert_eq!(calls, expected.into());
+}
+
+#[tokio::test]
+async fn an_accepted_webhook_is_one_send() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    stack.send(&endpoint, "evt_1").await.status(202);
+    let calls = stack
+        .calls("webhooks", stack.send(&endpoint, "evt_2"))
+        .await;
+    assert_eq!(calls, one("SQS.SendMessage"));
+    let forged = stack
+        .calls("webhooks", stack.post_raw(&endpoint.url, &[], b"{}"))
+        .await;
+    assert!(forged.is_empty(), "{forged:?}");
+}
+
+#[tokio::test]
+async fn an_applied_event_is_one_transaction() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    for at in 0..10 {
+        stack
+            .send(&endpoint, &format!("evt_{at}"))
+            .await
+            .status(202);
+    }
+    let calls = stack.calls("webhook-worker", stack.drain()).await;
+    assert_eq!(
+        calls,
+        [("DynamoDB.TransactWriteItems".to_owned(), 10)].into()
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_is_one_call() {
+    let stack = Stack::start().await;
+    let first = stack.register("acme", "ada@acme.example").await.status(201);
+    let body = json!({ "refresh_token": first["refresh_token"] });
+    let calls = stack
+        .calls("auth", stack.anonymous().post("/v1/auth/refresh", body))
+        .await;
+    assert_eq!(calls, one("DynamoDB.UpdateItem"));
+}

@@ -1,0 +1,161 @@
+//! Every route of the project with a request that works: what the access matrix, the isolation test
+//! and the OpenAPI test walk over. A route without its row here fails them.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::lambda::Function;
+
+use crate::harness::{Client, Endpoint, Stack, text};
+
+/// A route of the OpenAPI document and a body that it takes.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) body: Option<Value>,
+}
+
+pub(crate) fn all() -> Vec<Route> {
+    let row = |method, path, body| Route { method, path, body };
+    let get = |path| row(Method::GET, path, None);
+    let login = json!({ "email": "owner@acme.example", "password": "correct horse battery" });
+    let register = json!({
+        "tenant_name": "new", "name": "N", "email": "new@new.example", "password": "correct horse battery",
+    });
+    vec![
+        row(Method::POST, "/v1/auth/register", Some(register)),
+        row(Method::POST, "/v1/auth/login", Some(login)),
+        row(
+            Method::POST,
+            "/v1/auth/refresh",
+            Some(json!({ "refresh_token": "prt_x" })),
+        ),
+        row(Method::POST, "/v1/auth/logout", None),
+        get("/.well-known/jwks.json"),
+        get("/health"),
+        get("/ready"),
+        get("/openapi.json"),
+        get("/v1/tenant"),
+        row(Method::PATCH, "/v1/tenant", Some(json!({ "name": "T" }))),
+        get("/v1/users"),
+        row(
+            Method::POST,
+            "/v1/users",
+            Some(json!({ "email": "n@x.example", "name": "N", "role": "user" })),
+        ),
+        get("/v1/users/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/users/{id}",
+            Some(json!({ "name": "N" })),
+        ),
+        row(Method::DELETE, "/v1/users/{id}", None),
+        get("/v1/me"),
+        row(Method::PATCH, "/v1/me", Some(json!({ "name": "N" }))),
+        get("/v1/webhook-endpoints"),
+        row(
+            Method::POST,
+            "/v1/webhook-endpoints",
+            Some(json!({ "name": "N", "scheme": "stripe" })),
+        ),
+        get("/v1/webhook-endpoints/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/webhook-endpoints/{id}",
+            Some(json!({ "name": "N" })),
+        ),
+        row(Method::DELETE, "/v1/webhook-endpoints/{id}", None),
+        get("/v1/webhook-schemes"),
+        get("/v1/events"),
+        get("/v1/events/{id}"),
+        row(Method::POST, "/v1/events/{id}:replay", None),
+        get("/v1/audit"),
+        get("/v1/audit/{id}"),
+        row(Method::POST, "/hooks/{address}", Some(json!({}))),
+    ]
+}
+
+/// Method and path of every route that the functions have.
+pub(crate) fn in_code() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, function) in local::registry::FUNCTIONS {
+        let Function::Http(routes) = function else {
+            continue;
+        };
+        let document = serde_json::to_value(routes().openapi()).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let methods = item.as_object().unwrap().keys();
+            found.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+        }
+    }
+    found
+}
+
+/// One tenant with one of everything, and the ids to ask for it.
+pub(crate) struct Resources {
+    user: String,
+    endpoint: Endpoint,
+    event: String,
+    entry: String,
+}
+
+impl Resources {
+    pub(crate) async fn make(stack: &Stack, owner: &Client) -> Self {
+        let email = format!("target-{}@x.example", stack.platform.clock().now_ms());
+        let new = json!({ "email": email, "name": "Target", "role": "user" });
+        let user = text(&owner.post("/v1/users", new).await.status(201)["id"]);
+        let endpoint = Endpoint::create(owner, "stripe").await;
+        let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
+        stack.drain().await;
+        let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
+        Self {
+            user,
+            endpoint,
+            event,
+            entry,
+        }
+    }
+
+    /// As [`Resources::make`], with an event of its own for each call.
+    pub(crate) async fn make_fresh(stack: &Stack, owner: &Client) -> Self {
+        stack.advance_s(1);
+        Self::make(stack, owner).await
+    }
+
+    /// The route's body, with an e-mail address that nobody has yet.
+    pub(crate) fn unique(&self, route: &Route) -> Option<Value> {
+        let mut body = route.body.clone()?;
+        if route.path != "/v1/auth/login" && body.get("email").is_some() {
+            body["email"] = json!(format!("{}@x.example", self.user));
+        }
+        Some(body)
+    }
+
+    /// The route's path with these resources' ids.
+    pub(crate) fn path(&self, route: &Route) -> String {
+        let id = match route.path {
+            path if path.starts_with("/v1/users/") => &self.user,
+            path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
+            path if path.starts_with("/v1/events/") => &self.event,
+            path if path.starts_with("/v1/audit/") => &self.entry,
+            path if path.starts_with("/hooks/") => &"0".repeat(40),
+            _ => "",
+        };
+        route.path.replace("{id}", id).replace("{address}", id)
+    }
+
+    /// Texts that only this tenant may see.
+    pub(crate) fn marks(&self) -> [&str; 4] {
+        [&self.user, &self.endpoint.id, &self.event, &self.entry]
+    }
+}
+
+#[test]
+fn every_route_has_a_row_and_every_row_a_route() {
+    let rows: BTreeSet<String> = all()
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    assert_eq!(rows, in_code());
+}
