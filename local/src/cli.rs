@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
 use crate::function;
@@ -65,6 +66,9 @@ struct Run {
     /// Use this SQS instead of the embedded one.
     #[arg(long, value_name = "URL")]
     sqs_url: Option<String>,
+    /// Which of the functions' log lines go to standard error, for example info.
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    log: String,
     /// The SAM template that everything is created from.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
@@ -116,6 +120,7 @@ pub async fn main() -> ExitCode {
 
 async fn run(run: Run) -> anyhow::Result<()> {
     let progress = Progress::stdout();
+    start_logging(&run.log)?;
     // Before anything starts: a signal during the start must stop cleanly as well.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -154,6 +159,13 @@ async fn run(run: Run) -> anyhow::Result<()> {
     }
     platform.stop().await;
     progress.line("stopped");
+    Ok(())
+}
+
+fn start_logging(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).context("--log must be a filter such as info")?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    lines.with_writer(std::io::stderr).compact().init();
     Ok(())
 }
 

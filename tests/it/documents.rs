@@ -17,6 +17,19 @@ pub(crate) fn sqs(stack: &Stack) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
+/// A DynamoDB client of an operator's own.
+pub(crate) fn dynamodb(stack: &Stack) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+            "operator", "local", None, None, "test",
+        ))
+        .endpoint_url(stack.platform.dynamodb_url())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
 #[test]
 fn the_committed_openapi_document_is_the_codes() {
     let committed = std::fs::read_to_string(root().join("docs/openapi.json")).unwrap();

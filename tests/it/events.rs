@@ -83,3 +83,55 @@ async fn the_internal_form_of_a_verb_is_not_a_route() {
     owner.post(&path, json!({})).await.problem(404, "not-found");
     assert_eq!(stack.queued("EventsQueue"), 0);
 }
+
+#[tokio::test]
+async fn a_replay_of_an_event_that_is_gone_meanwhile_makes_no_row() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    let accepted = stack.send(&endpoint, "evt_1").await.status(202);
+    stack.drain().await;
+    let id = text(&accepted["id"]);
+    owner
+        .post(&format!("/v1/events/{id}:replay"), json!({}))
+        .await
+        .status(202);
+    let client = crate::documents::dynamodb(&stack);
+    let rows = client
+        .scan()
+        .table_name("EventsTable")
+        .send()
+        .await
+        .unwrap();
+    for row in rows
+        .items()
+        .iter()
+        .filter(|row| row["sk"].as_s().unwrap() == &id)
+    {
+        let delete = client.delete_item().table_name("EventsTable");
+        let keyed = delete
+            .key("pk", row["pk"].clone())
+            .key("sk", row["sk"].clone());
+        keyed.send().await.unwrap();
+    }
+    stack.drain().await;
+    let left = client
+        .scan()
+        .table_name("EventsTable")
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        left.items()
+            .iter()
+            .all(|row| row["sk"].as_s().unwrap() != &id),
+        "{left:?}"
+    );
+    assert_eq!(
+        (
+            stack.queued("EventsQueue"),
+            stack.queued("EventsDeadLetterQueue")
+        ),
+        (0, 0)
+    );
+}

@@ -313,3 +313,31 @@ async fn a_message_that_is_no_job_ends_in_the_dead_letter_queue() {
         (0, 1)
     );
 }
+
+#[tokio::test]
+async fn a_job_that_comes_back_too_often_after_it_was_done_is_dropped() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    // The store applies the event and its answers get lost, eight times.
+    let fault = Fault::on("TransactWriteItems", Answer::LostAnswer).containing("evt_lost");
+    stack.faults().add(fault);
+    stack.send(&endpoint, "evt_lost").await.status(202);
+    for _ in 0..8 {
+        stack.drain().await;
+        stack.advance_s(900);
+    }
+    let owner = stack.again("acme").await;
+    let events = events(&owner).await;
+    assert_eq!(
+        (events.len(), &events[0]["state"]),
+        (1, &json!("processed"))
+    );
+    assert_eq!(
+        (
+            stack.queued("EventsQueue"),
+            stack.queued("EventsDeadLetterQueue")
+        ),
+        (0, 0)
+    );
+}

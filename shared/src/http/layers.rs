@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::{
     app::App,
+    http::routes::RouteName,
     id::{Id, RequestKind},
     problem::{ApiError, Problem},
 };
@@ -46,8 +47,8 @@ async fn serve(State(app): State<App>, mut request: Request, next: Next) -> Resp
     let took = app.clock.now().duration_since(started);
     let route = response
         .extensions()
-        .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned());
+        .get::<RouteName>()
+        .map(|name| name.0.clone());
     tracing::info!(
         request.id = id,
         http.method = %method,

@@ -4,8 +4,15 @@
 //! Custom verbs (`/v1/events/{id}:replay`) are routed as a last segment of their own: the router
 //! matches whole segments only.
 
-use axum::{Router, extract::Request, routing::MethodRouter};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    middleware::{self, Next},
+    response::Response,
+    routing::MethodRouter,
+};
 use http::uri::{PathAndQuery, Uri};
+use tower::Layer;
 use utoipa::openapi::{OpenApi, OpenApiBuilder, path::Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -74,6 +81,7 @@ impl Routes {
         let router = self
             .router
             .fallback(async || ApiError::NotFound)
+            .layer(middleware::from_fn(name_route))
             .with_state(app.clone());
         // Outside of the router, because it decides which route matches.
         let router = Router::new()
@@ -81,8 +89,6 @@ impl Routes {
         layers::around(router, app, self.body_limit)
     }
 }
-
-use tower::Layer;
 
 /// Adds the methods of one set of handlers to those of another on the same path.
 fn merged(mut into: Paths, from: Paths) -> Paths {
@@ -93,6 +99,20 @@ fn merged(mut into: Paths, from: Paths) -> Paths {
         }
     }
     into
+}
+
+/// The documented path that a request matched, for its log line.
+#[derive(Clone)]
+pub(crate) struct RouteName(pub(crate) String);
+
+async fn name_route(request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>();
+    let name = matched.map(|path| RouteName(path.as_str().replace(VERB, ":")));
+    let mut response = next.run(request).await;
+    if let Some(name) = name {
+        response.extensions_mut().insert(name);
+    }
+    response
 }
 
 /// `/v1/events/{id}:replay` as the router holds it: `/v1/events/{id}/@replay`.

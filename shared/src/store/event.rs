@@ -285,14 +285,15 @@ impl TenantStore {
     }
 
     /// Keeps the event, its payload and the failed attempt: nothing that was accepted gets lost.
-    /// Payload first, row second: a row never names parts that are not there.
+    /// Payload first, row second: a row never names parts that are not there. `false` if there was
+    /// nothing to keep it on: an earlier run has applied the event, or it is gone.
     pub(crate) async fn record_failure(
         &self,
         event: &EventRef,
         content: Option<&EventContent<'_>>,
         state: EventState,
         attempt: &Attempt,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let table = self.db().table(Table::Events)?;
         for (key, row) in self.payload_parts(event.event, content) {
             let item = serde_dynamo::to_item(&row)?;
@@ -315,15 +316,18 @@ impl TenantStore {
             .update_item()
             .table_name(table)
             .set_key(Some(row.key.attributes()));
-        request
+        let written = request
             .update_expression(row.expression)
             .condition_expression(row.condition)
             .set_expression_attribute_names(Some(row.names))
             .set_expression_attribute_values(Some(row.values))
             .send()
-            .await
-            .map(drop)
-            .or_else(|error| unless_condition_failed(error.into()))
+            .await;
+        match written.map_err(StoreError::from) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Counts a dropped delivery on the event that was applied in its place, and closes the

@@ -219,11 +219,17 @@ impl Run<'_> {
             .store
             .record_failure(&work.event, content.as_ref(), EventState::Dead, &attempt)
             .await;
-        if let Err(error) = kept {
-            tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
-            return Err(JobError::Retry {
-                after: retry::delay(self.received.attempt, random()),
-            });
+        match kept {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::info!(event.id = %work.event.event, "there is nothing left to do");
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
+                let after = retry::delay(self.received.attempt, random());
+                return Err(JobError::Retry { after });
+            }
         }
         bury(
             self.app,

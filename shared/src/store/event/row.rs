@@ -91,7 +91,13 @@ impl TenantStore {
         Ok(RowUpdate {
             key: Key::new(self.tenant, &Sort::Event(event.event)),
             expression: format!("SET {} ADD attempt_count :one", set.join(", ")),
-            condition: "attribute_not_exists(pk) OR (generation = :generation AND #state IN (:queued, :retrying, :dead))",
+            // A replay brings no content: it changes a row that is there and never makes one.
+            condition: match content {
+                Some(_) => {
+                    "attribute_not_exists(pk) OR (generation = :generation AND #state IN (:queued, :retrying, :dead))"
+                }
+                None => "generation = :generation AND #state IN (:queued, :retrying, :dead)",
+            },
             names,
             values,
         })
