@@ -33,7 +33,7 @@ pub fn routes() -> Routes {
 /// Makes a tenant and its first owner, who is signed in at once.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "auth", security(()), request_body = RegisterIn, responses(
     (status = 201, description = "The tenant, its owner and their tokens", body = SignedInOut),
-    (status = 409, description = "There is an account with this e-mail address", body = Problem),
+    (status = 409, description = "There is an account with this e-mail address", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn register(
@@ -54,7 +54,7 @@ async fn register(
 /// Exchanges an e-mail address and a password for tokens.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", security(()), request_body = LoginIn, responses(
     (status = 200, description = "The user and their tokens", body = SignedInOut),
-    (status = 401, description = "Address or password is wrong", body = Problem),
+    (status = 401, description = "Address or password is wrong", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn login(
@@ -73,7 +73,7 @@ async fn login(
 /// Exchanges a refresh token for the next one and a new access token. A token works once.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", security(()), request_body = RefreshIn, responses(
     (status = 200, description = "New tokens", body = TokensOut),
-    (status = 401, description = "The token is not valid, has expired or was used", body = Problem),
+    (status = 401, description = "The token is not valid, has expired or was used", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn refresh(

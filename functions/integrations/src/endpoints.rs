@@ -97,7 +97,7 @@ pub(crate) async fn get_endpoint(
     ),
     responses(
         (status = 200, description = "The endpoint as it is now", body = EndpointOut),
-        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = 412, description = "If-Match names another version", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn update_endpoint(
@@ -141,7 +141,7 @@ pub(crate) async fn update_endpoint(
     ),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = 412, description = "If-Match names another version", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete_endpoint(

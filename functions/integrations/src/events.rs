@@ -45,7 +45,7 @@ pub(crate) async fn get_event(
 /// Sends the event through the worker once more.
 #[utoipa::path(post, path = "/v1/events/{id}:replay", tag = "integrations", params(("id" = String, Path)), responses(
     (status = 202, description = "Queued", body = ReplayOut),
-    (status = 409, description = "It is still being processed", body = Problem),
+    (status = 409, description = "It is still being processed", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn replay_event(

@@ -35,7 +35,7 @@ async fn get_tenant(caller: Caller) -> Result<Tagged<TenantOut>, ApiError> {
     params(("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")),
     responses(
         (status = 200, description = "The tenant as it is now", body = TenantOut),
-        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = 412, description = "If-Match names another version", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn update_tenant(

@@ -43,7 +43,7 @@ async fn list_users(
 /// Adds a member. Without a password they cannot sign in until one is set.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = UserIn, responses(
     (status = 201, description = "The member", body = UserOut),
-    (status = 409, description = "A user with this e-mail address is a member already", body = Problem),
+    (status = 409, description = "A user with this e-mail address is a member already", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn create_user(
@@ -84,8 +84,8 @@ async fn get_user(caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<UserO
     ),
     responses(
         (status = 200, description = "The member as they are now", body = UserOut),
-        (status = 409, description = "The tenant would have no owner left", body = Problem),
-        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = 409, description = "The tenant would have no owner left", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "If-Match names another version", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn update_user(
@@ -113,8 +113,8 @@ async fn update_user(
     ),
     responses(
         (status = 204, description = "They are no member any more"),
-        (status = 409, description = "The tenant would have no owner left", body = Problem),
-        (status = 412, description = "If-Match names another version", body = Problem),
+        (status = 409, description = "The tenant would have no owner left", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "If-Match names another version", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn delete_user(

@@ -33,8 +33,8 @@ pub fn routes() -> Routes {
     responses(
         (status = 200, description = "A handshake's proof"),
         (status = 202, description = "Queued, durably", body = AcceptedOut),
-        (status = 401, description = "Not authentic", body = Problem),
-        (status = 413, description = "Too large", body = Problem),
+        (status = 401, description = "Not authentic", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn receive_event(
