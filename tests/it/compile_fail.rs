@@ -48,11 +48,7 @@ fn compile(file: &Path) -> String {
             "allow",
             "-o",
         ])
-        .arg(std::env::temp_dir().join(format!(
-            "portico-{}-{:?}",
-            std::process::id(),
-            file.file_stem().unwrap()
-        )))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(file.file_stem().unwrap()))
         .arg("-L")
         .arg(format!("dependency={}", deps.display()))
         .arg("--extern")
