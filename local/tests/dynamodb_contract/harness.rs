@@ -24,7 +24,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) struct World {
     pub(crate) client: Client,
-    _engine: Engine,
+    engine: Engine,
 }
 
 /// The client set-up, in one place: any endpoint, no retries, so that a test sees each answer.
@@ -45,10 +45,7 @@ pub(crate) async fn world() -> World {
     let engine = Engine::start(None).await.unwrap();
     let client = client(engine.url());
     create_table(&client).send().await.unwrap();
-    World {
-        client,
-        _engine: engine,
-    }
+    World { client, engine }
 }
 
 /// Keys `pk` and `sk`, an index on `gpk` and `gsk`, and a stream.
@@ -90,6 +87,10 @@ pub(crate) fn projection(kind: ProjectionType) -> Projection {
 }
 
 impl World {
+    pub(crate) fn url(&self) -> &str {
+        self.engine.url()
+    }
+
     /// A put of an item whose `v` is 1; the caller adds to it and sends it.
     pub(crate) fn put(&self, pk: &str, sk: &str) -> PutItemFluentBuilder {
         let put = self.client.put_item().table_name(TABLE);

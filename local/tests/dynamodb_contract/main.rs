@@ -9,6 +9,7 @@ mod harness;
 mod indexes;
 mod queries;
 mod scans;
+mod streams;
 mod tables;
 mod transactions;
 mod updates;
