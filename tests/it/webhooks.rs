@@ -235,6 +235,18 @@ async fn a_body_that_is_not_the_json_it_says_is_dead_at_once() {
     assert!(text(&event["attempts"][0]["detail"]).contains("declared as JSON"));
     assert_eq!(event["payload"], "{\"id\": not json");
     assert_eq!(stack.queued("EventsDeadLetterQueue"), 1);
+    // A replay looks at the body again.
+    let path = format!("/v1/events/{}", text(&accepted["id"]));
+    owner
+        .post(&format!("{path}:replay"), json!({}))
+        .await
+        .status(202);
+    stack.drain().await;
+    let event = owner.get(&path).await.status(200);
+    assert_eq!(
+        (&event["state"], &event["attempt_count"]),
+        (&json!("dead"), &json!(2))
+    );
 }
 
 #[tokio::test]

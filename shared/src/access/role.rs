@@ -19,26 +19,20 @@ pub enum Role {
 impl Role {
     pub const ALL: [Self; 3] = [Self::User, Self::Admin, Self::Owner];
 
+    /// A new permission does not compile until it is decided who has it.
     pub fn allows(self, permission: Permission) -> bool {
-        match (self, permission) {
-            (Self::Owner | Self::Admin, _) => true,
-            (
-                Self::User,
-                Permission::MeRead
-                | Permission::MeUpdate
-                | Permission::TenantRead
-                | Permission::UsersRead
-                | Permission::EndpointsRead
-                | Permission::EventsRead,
-            ) => true,
-            (
-                Self::User,
-                Permission::TenantUpdate
-                | Permission::UsersWrite
-                | Permission::EndpointsWrite
-                | Permission::EventsReplay
-                | Permission::AuditRead,
-            ) => false,
+        match permission {
+            Permission::MeRead
+            | Permission::MeUpdate
+            | Permission::TenantRead
+            | Permission::UsersRead
+            | Permission::EndpointsRead
+            | Permission::EventsRead => self >= Self::User,
+            Permission::TenantUpdate
+            | Permission::UsersWrite
+            | Permission::EndpointsWrite
+            | Permission::EventsReplay
+            | Permission::AuditRead => self >= Self::Admin,
         }
     }
 

@@ -114,23 +114,6 @@ impl Work {
         })
     }
 
-    /// A body that says it is JSON and is not will not become so by waiting.
-    fn check(&self) -> Result<(), Failure> {
-        let Some(content) = &self.content else {
-            return Ok(());
-        };
-        let says_json = content.content_type.as_deref().is_some_and(is_json);
-        if !says_json {
-            return Ok(());
-        }
-        match serde_json::from_slice::<serde::de::IgnoredAny>(&content.body) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::Permanent(format!(
-                "the body is declared as JSON and is not: {error}"
-            ))),
-        }
-    }
-
     fn dedupe_until(&self, now: Timestamp) -> Timestamp {
         let days = self
             .content
@@ -169,7 +152,16 @@ impl Run<'_> {
     }
 
     async fn apply(&self, work: &Work) -> Result<(), Failure> {
-        work.check()?;
+        match &work.content {
+            Some(content) => check(content.content_type.as_deref(), &content.body)?,
+            None => match self.store.event(work.event.event).await {
+                Ok((event, payload)) => {
+                    check(event.content_type.as_deref(), &payload.unwrap_or_default())?;
+                }
+                Err(StoreError::NotFound) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            },
+        }
         let attempt = self.note(Outcome::Processed, "applied");
         let content = work.content.as_ref().map(Content::as_stored);
         let until = work.dedupe_until(self.started);
@@ -318,6 +310,18 @@ impl fmt::Display for Failure {
 
 fn chain(error: StoreError) -> String {
     format!("{:#}", anyhow::Error::from(error))
+}
+
+/// A body that says it is JSON and is not will not become so by waiting.
+fn check(content_type: Option<&str>, body: &[u8]) -> Result<(), Failure> {
+    if !content_type.is_some_and(is_json) {
+        return Ok(());
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(body)
+        .map(drop)
+        .map_err(|error| {
+            Failure::Permanent(format!("the body is declared as JSON and is not: {error}"))
+        })
 }
 
 /// `application/json`, and types that end in `+json` (RFC 6839 section 3.1).
