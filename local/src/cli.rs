@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::clock::Clock;
 use crate::function;
 use crate::openapi;
-use crate::platform::{Options, Platform, Pumps, Source, Storage, data};
+use crate::platform::{LOOPBACK, Options, Platform, Pumps, Source, Storage, data};
 use crate::progress::Progress;
 use crate::pump::Redeliver;
 use crate::registry::Registry;
@@ -140,6 +140,7 @@ async fn run(run: Run) -> anyhow::Result<()> {
         clock,
         pumps: Pumps::Running,
         redeliver: Redeliver::Never,
+        egress_allow: LOOPBACK.to_owned(),
         progress: progress.clone(),
     };
     let start = async {

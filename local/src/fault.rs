@@ -6,6 +6,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::chance::Chance;
+use crate::crash::Crashes;
+
 /// One rule. Every given field must match; the oldest rule that does decides.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +25,21 @@ pub struct Fault {
     /// How many calls fail; until removed when absent.
     #[serde(default)]
     pub times: Option<u32>,
+    /// How many matching calls pass before the first that may fail.
+    #[serde(default)]
+    pub after: u32,
+    /// Which of the matching calls fail; all when absent.
+    #[serde(default)]
+    pub odds: Option<Odds>,
     pub answer: Answer,
+}
+
+/// One call in so many, chosen by a seeded source.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Odds {
+    pub one_in: u32,
+    pub seed: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -38,6 +55,10 @@ pub enum Answer {
     TransactionConflict,
     /// The service did what it was asked, and its answer was an internal error all the same.
     LostAnswer,
+    /// The calling function dies; the service never hears of the call.
+    CrashBefore,
+    /// The service did what it was asked, and the calling function died before it read the answer.
+    CrashAfter,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -52,12 +73,20 @@ pub struct ActiveFault {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     rules: Arc<Mutex<Rules>>,
+    crashes: Crashes,
 }
 
 #[derive(Debug, Default)]
 struct Rules {
     last_id: u64,
-    active: Vec<ActiveFault>,
+    active: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    shown: ActiveFault,
+    passed: u32,
+    chance: Option<Chance>,
 }
 
 impl Fault {
@@ -67,7 +96,17 @@ impl Fault {
             function: None,
             contains: None,
             times: None,
+            after: 0,
+            odds: None,
             answer,
+        }
+    }
+
+    /// A fault of every operation.
+    pub fn everywhere(answer: Answer) -> Self {
+        Self {
+            operation: None,
+            ..Self::on("", answer)
         }
     }
 
@@ -86,6 +125,19 @@ impl Fault {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    #[must_use]
+    pub fn after(mut self, calls: u32) -> Self {
+        self.after = calls;
+        self
+    }
+
+    /// Fails one matching call in `one_in`, by chance.
+    #[must_use]
+    pub fn one_in(mut self, one_in: u32, seed: u64) -> Self {
+        self.odds = Some(Odds { one_in, seed });
         self
     }
 
@@ -110,7 +162,11 @@ impl Faults {
         let mut rules = self.lock();
         rules.last_id += 1;
         let id = rules.last_id;
-        rules.active.push(ActiveFault { id, hits: 0, fault });
+        rules.active.push(Rule {
+            chance: fault.odds.map(|odds| Chance::seeded(odds.seed)),
+            passed: 0,
+            shown: ActiveFault { id, hits: 0, fault },
+        });
         id
     }
 
@@ -118,7 +174,7 @@ impl Faults {
     pub fn remove(&self, id: u64) -> bool {
         let mut rules = self.lock();
         let before = rules.active.len();
-        rules.active.retain(|active| active.id != id);
+        rules.active.retain(|rule| rule.shown.id != id);
         rules.active.len() < before
     }
 
@@ -128,7 +184,13 @@ impl Faults {
 
     /// Every rule that was not removed, spent ones included.
     pub fn list(&self) -> Vec<ActiveFault> {
-        self.lock().active.clone()
+        let rules = self.lock();
+        rules.active.iter().map(|rule| rule.shown.clone()).collect()
+    }
+
+    /// Who dies of `CrashBefore` and `CrashAfter`.
+    pub fn crashes(&self) -> &Crashes {
+        &self.crashes
     }
 
     /// How many calls a rule has failed.
@@ -136,8 +198,8 @@ impl Faults {
         self.lock()
             .active
             .iter()
-            .find(|active| active.id == id)
-            .map_or(0, |active| active.hits)
+            .find(|rule| rule.shown.id == id)
+            .map_or(0, |rule| rule.shown.hits)
     }
 
     pub(crate) fn strike(
@@ -147,17 +209,40 @@ impl Faults {
         body: &[u8],
     ) -> Option<Answer> {
         let mut rules = self.lock();
-        let struck = rules.active.iter_mut().find(|active| {
-            active.fault.times.is_none_or(|times| active.hits < times)
-                && active.fault.matches(function, operation, body)
-        })?;
-        struck.hits += 1;
-        Some(struck.fault.answer)
+        rules
+            .active
+            .iter_mut()
+            .find_map(|rule| rule.strike(function, operation, body))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Rules> {
         // A panic elsewhere leaves the rules whole: each change is one step.
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rule {
+    fn strike(&mut self, function: Option<&str>, operation: &str, body: &[u8]) -> Option<Answer> {
+        let fault = &self.shown.fault;
+        if fault.times.is_some_and(|times| self.shown.hits >= times)
+            || !fault.matches(function, operation, body)
+        {
+            return None;
+        }
+        if self.passed < fault.after {
+            self.passed += 1;
+            return None;
+        }
+        let is_chosen = match (&mut self.chance, fault.odds) {
+            (Some(chance), Some(odds)) => {
+                chance.one_in(usize::try_from(odds.one_in).unwrap_or(usize::MAX))
+            }
+            (None, _) | (_, None) => true,
+        };
+        is_chosen.then(|| {
+            self.shown.hits += 1;
+            fault.answer
+        })
     }
 }
 
@@ -174,6 +259,8 @@ impl Answer {
                 ),
                 Self::InternalError
                 | Self::LostAnswer
+                | Self::CrashBefore
+                | Self::CrashAfter
                 | Self::ConditionFailed
                 | Self::TransactionConflict => error(
                     500,
@@ -189,11 +276,13 @@ impl Answer {
                 &named("ProvisionedThroughputExceededException"),
                 "The level of configured provisioned throughput for the table was exceeded.",
             ),
-            (Self::InternalError | Self::LostAnswer, _) => error(
-                500,
-                &named("InternalServerError"),
-                "The request failed because of an internal error.",
-            ),
+            (Self::InternalError | Self::LostAnswer | Self::CrashBefore | Self::CrashAfter, _) => {
+                error(
+                    500,
+                    &named("InternalServerError"),
+                    "The request failed because of an internal error.",
+                )
+            }
             (Self::ConditionFailed, "TransactWriteItems") => {
                 cancelled(body, "ConditionalCheckFailed")
             }

@@ -79,7 +79,8 @@ async fn handle(State(front): State<Front>, request: Request<Body>) -> Response 
         .split_once('.')
         .map_or(target.as_str(), |(_, operation)| operation);
     let key = access_key_id(header(&parts.headers, AUTHORIZATION.as_str()));
-    let binary = key.and_then(access::binary_of);
+    let binary = key.and_then(access::binary_of).map(str::to_owned);
+    let binary = binary.as_deref();
     if let Some(binary) = binary {
         front.calls.count(binary, operation);
         if let Err(message) = front.access.check(binary, &access::needs(&target, &body)) {
@@ -95,11 +96,27 @@ async fn handle(State(front): State<Front>, request: Request<Body>) -> Response 
         None => forward(&front.upstream, parts, body).await,
         Some(answer) => {
             let (status, error) = answer.error(&target, &body);
-            if answer == Answer::LostAnswer {
+            if is_performed(answer) {
                 forward(&front.upstream, parts, body).await;
+            }
+            if let (Answer::CrashBefore | Answer::CrashAfter, Some(binary)) = (answer, binary) {
+                // Before the answer: by the time it could be read there is nobody left to read it.
+                front.faults.crashes().crash(binary);
             }
             answer_json(status, &error)
         }
+    }
+}
+
+/// Whether the service does what it was asked, all the same.
+fn is_performed(answer: Answer) -> bool {
+    match answer {
+        Answer::LostAnswer | Answer::CrashAfter => true,
+        Answer::Throttling
+        | Answer::InternalError
+        | Answer::ConditionFailed
+        | Answer::TransactionConflict
+        | Answer::CrashBefore => false,
     }
 }
 

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::crash::Crashes;
 pub use crate::function::adapter::{HttpFunction, QueueFunction};
 pub use crate::function::smoke::smoke;
 use crate::template::FunctionSpec;
@@ -52,6 +53,8 @@ pub enum InvokeError {
     EventTooLarge(usize),
     #[error("{binary} timed out after {after_s} s")]
     TimedOut { binary: String, after_s: u64 },
+    #[error("{binary} crashed")]
+    Crashed { binary: String },
     #[error("{binary} failed: {message}")]
     Failed { binary: String, message: String },
 }
@@ -60,6 +63,7 @@ pub enum InvokeError {
 pub struct Functions {
     by_binary: BTreeMap<String, Arc<Function>>,
     launch: Launch,
+    crashes: Crashes,
     /// Invocations outlive the caller that asked for them, as in Lambda, but not the platform.
     running: Mutex<JoinSet<()>>,
 }
@@ -77,6 +81,7 @@ impl Functions {
         specs: &[FunctionSpec],
         launch: Launch,
         environment: impl Fn(&FunctionSpec) -> BTreeMap<String, String>,
+        crashes: Crashes,
     ) -> Self {
         let function = |spec: &FunctionSpec| Function {
             binary: spec.binary.clone(),
@@ -91,6 +96,7 @@ impl Functions {
         Self {
             by_binary,
             launch,
+            crashes,
             running: Mutex::new(JoinSet::new()),
         }
     }
@@ -110,9 +116,20 @@ impl Functions {
         }
         let (sender, receiver) = oneshot::channel();
         let launch = self.launch.clone();
+        let mut life = self.crashes.begin(binary);
         self.spawn(async move {
+            // A crash is looked for first, each time the invocation could go on: nothing follows it.
+            let outcome = tokio::select! {
+                biased;
+                () = life.ended() => {
+                    // The environment is lost; the next event starts another.
+                    *function.started.lock().await = None;
+                    Err(InvokeError::Crashed { binary: function.binary.clone() })
+                }
+                outcome = run(&function, &launch, event) => outcome,
+            };
             // Nobody waits any more when the send fails.
-            let _ = sender.send(run(&function, &launch, event).await);
+            let _ = sender.send(outcome);
         });
         receiver
             .await

@@ -1,6 +1,7 @@
 //! The platform on one machine: what `template.yaml` declares, running in this process. In reading order:
 //! the template; the stores (`dynamodb`, `sqs`, `queues`) and the door to them (`front`, `access`, `fault`);
-//! functions and what calls them (`gateway`, `pump`); and all of it together (`platform`, `cli`).
+//! functions and what calls them (`gateway`, `pump`); what tests do to them (`crash`, `chance`); and all of it
+//! together (`platform`, `cli`).
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,8 +9,10 @@
 )]
 
 pub mod access;
+pub mod chance;
 pub mod cli;
 pub mod clock;
+pub mod crash;
 pub mod dynamodb;
 pub mod fault;
 pub mod front;

@@ -20,7 +20,7 @@ use crate::front::Calls;
 use crate::function::Functions;
 use crate::gateway::Gateway;
 use crate::platform::data::DataDirectory;
-pub use crate::platform::options::{Options, Pumps, Source, Storage};
+pub use crate::platform::options::{LOOPBACK, Options, Pumps, Source, Storage};
 use crate::platform::stores::{Doors, QueueStore, TableStore};
 use crate::progress::{Progress, Steps};
 use crate::pump::{Pump, Stepped};
@@ -77,14 +77,20 @@ impl Platform {
         steps.done("sqs", &format!("{place}  {sqs_url}"));
 
         let port = listener.local_addr()?.port();
-        let mut common = environment::common(&tables.front.url(), &sqs_url, port);
+        let mut common =
+            environment::common(&tables.front.url(), &sqs_url, port, &options.egress_allow);
         common.extend([DataDirectory::key_variable(data.as_ref())?]);
         let renamed = match &queues.server {
             Some(_) => BTreeMap::new(),
             None => environment::renamed_queues(&template, &queues.queues, &sqs_url),
         };
         let environment = |spec: &FunctionSpec| environment::of_function(spec, &common, &renamed);
-        let functions = Functions::new(&template.functions, options.launch.clone(), environment);
+        let functions = Functions::new(
+            &template.functions,
+            options.launch.clone(),
+            environment,
+            doors.faults.crashes().clone(),
+        );
         let functions = Arc::new(functions);
         let pumps = pumps(&template, &queues.queues, &functions, &options);
         let mut pollers = JoinSet::new();
@@ -247,13 +253,15 @@ fn pumps(
         .functions
         .iter()
         .flat_map(|spec| spec.queues.iter().map(move |trigger| (spec, trigger)));
-    let pump = |(spec, trigger): (&FunctionSpec, &template::QueueTrigger)| Pump {
-        queues: queues.clone(),
-        functions: functions.clone(),
-        binary: spec.binary.clone(),
-        trigger: trigger.clone(),
-        redeliver: options.redeliver,
-        progress: options.progress.clone(),
+    let pump = |(spec, trigger): (&FunctionSpec, &template::QueueTrigger)| {
+        Pump::new(
+            queues.clone(),
+            functions.clone(),
+            spec.binary.clone(),
+            trigger.clone(),
+            options.redeliver,
+            options.progress.clone(),
+        )
     };
     triggers.map(|trigger| Arc::new(pump(trigger))).collect()
 }

@@ -1,13 +1,16 @@
 //! A queue trigger, as Lambda's event source mapping works it: a message is deleted only after a function took
 //! it without naming it a failure. Everything else comes back by its visibility time-out.
 
-use std::collections::HashSet;
+mod disorder;
+
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use crate::function::Functions;
 use crate::progress::Progress;
+use crate::pump::disorder::Disorder;
 use crate::queues::{Message, Queues};
 use crate::template::{QueueTrigger, REGION, queue_arn};
 
@@ -17,6 +20,9 @@ pub enum Redeliver {
     #[default]
     Never,
     Always,
+    /// Some, by chance from this seed: at once, or after the visibility time-out because a deletion got
+    /// lost. What a standard queue hands out is put out of order as well.
+    Seeded(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -25,7 +31,8 @@ pub struct Pump {
     pub functions: Arc<Functions>,
     pub binary: String,
     pub trigger: QueueTrigger,
-    pub redeliver: Redeliver,
+    redeliver: Redeliver,
+    disorder: Option<Disorder>,
     pub progress: Progress,
 }
 
@@ -45,6 +52,29 @@ impl std::ops::AddAssign for Stepped {
 }
 
 impl Pump {
+    pub fn new(
+        queues: Queues,
+        functions: Arc<Functions>,
+        binary: String,
+        trigger: QueueTrigger,
+        redeliver: Redeliver,
+        progress: Progress,
+    ) -> Self {
+        let disorder = match redeliver {
+            Redeliver::Never | Redeliver::Always => None,
+            Redeliver::Seeded(seed) => Some(Disorder::seeded(seed)),
+        };
+        Self {
+            queues,
+            functions,
+            binary,
+            trigger,
+            redeliver,
+            disorder,
+            progress,
+        }
+    }
+
     /// Receives one batch, waiting up to `wait_s` for its first message, and works it off.
     pub async fn step(&self, wait_s: u64) -> anyhow::Result<Stepped> {
         let Some(url) = self.queues.url(&self.trigger.queue) else {
@@ -53,6 +83,9 @@ impl Pump {
         let messages = self.receive(url, wait_s).await?;
         if messages.is_empty() {
             return Ok(Stepped::default());
+        }
+        if let Some(disorder) = &self.disorder {
+            return self.disordered(disorder, url, messages).await;
         }
         let mut succeeded = self.invoke(&messages.iter().collect::<Vec<_>>()).await;
         if self.redeliver == Redeliver::Always && !succeeded.is_empty() {
@@ -72,6 +105,46 @@ impl Pump {
             received: messages.len(),
             deleted: handles.len(),
             failed: messages.len() - handles.len(),
+        })
+    }
+
+    /// Works several batches off as if as many pollers had received them, in the order of chance.
+    async fn disordered(
+        &self,
+        disorder: &Disorder,
+        url: &str,
+        first: Vec<Message>,
+    ) -> anyhow::Result<Stepped> {
+        let mut received = vec![first];
+        for _ in 1..disorder.pollers() {
+            let batch = self.receive(url, 0).await?;
+            if batch.is_empty() {
+                break;
+            }
+            received.push(batch);
+        }
+        let count = received.iter().map(Vec::len).sum();
+        let batches = if is_fifo(url) {
+            disorder.fifo(received)
+        } else {
+            disorder.standard(received, self.trigger.batch_size)
+        };
+        let mut succeeded = HashSet::new();
+        for batch in &batches {
+            succeeded.extend(self.invoke(&batch.iter().collect::<Vec<_>>()).await);
+        }
+        let taken = batches
+            .iter()
+            .flatten()
+            .filter(|message| succeeded.contains(&message.message_id))
+            .map(|message| message.receipt_handle.as_str());
+        let taken: BTreeSet<&str> = taken.collect();
+        let deleted: Vec<&str> = disorder.lose_some(taken.iter().copied());
+        self.queues.delete(url, &deleted).await?;
+        Ok(Stepped {
+            received: count,
+            deleted: deleted.len(),
+            failed: count - taken.len(),
         })
     }
 
@@ -128,6 +201,10 @@ impl Pump {
             }
         }
     }
+}
+
+fn is_fifo(url: &str) -> bool {
+    url.ends_with(".fifo")
 }
 
 /// The message ids that the answer names as failed; the error is why all of them count as failed.

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::function::{HttpFunction, Invoke, Launch, QueueFunction};
 
 /// The functions' binaries and their code. A test compares the names with template.yaml.
-pub const FUNCTIONS: [(&str, Function); 7] = [
+pub const FUNCTIONS: [(&str, Function); 8] = [
     ("auth", Function::Http(auth::routes)),
     ("tenants", Function::Http(tenants::routes)),
     ("users", Function::Http(users::routes)),
@@ -19,6 +19,7 @@ pub const FUNCTIONS: [(&str, Function); 7] = [
     ("audit", Function::Http(audit::routes)),
     ("webhooks", Function::Http(webhooks::routes)),
     ("webhook-worker", Function::Queue(webhook_worker::worker)),
+    ("job-worker", Function::Queue(job_worker::worker)),
 ];
 
 /// Starts functions and keeps their instances at hand, for tests that count their calls.

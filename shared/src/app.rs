@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use crate::{
     access::{Keyring, KeyringCache, MasterKey},
     config::Config,
+    egress::Egress,
     id::IdGen,
+    limit::LimitCache,
     queue::Queue,
     store::{Db, PlatformStore},
     telemetry::Calls,
     time::Clock,
-    webhook::EndpointCache,
+    webhook::{EndpointCache, RejectionLog},
 };
 
 /// One function instance. Cheap to clone.
@@ -24,11 +26,15 @@ pub struct Parts {
     pub config: Config,
     pub clock: Clock,
     pub ids: IdGen,
-    /// Counts this instance's AWS calls by operation.
+    /// Counts this instance's AWS and egress calls by operation.
     pub calls: Calls,
+    /// The only client for URLs that a tenant or a vendor can influence.
+    pub egress: Egress,
     pub(crate) db: Db,
     pub(crate) queue: Queue,
     pub(crate) endpoints: EndpointCache,
+    pub(crate) rejections: RejectionLog,
+    pub(crate) limits: LimitCache,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -65,11 +71,14 @@ impl App {
         Ok(Self(Arc::new(Parts {
             db: Db::new(&service(&sdk, &config, "DYNAMODB"), &config, calls.clone()),
             queue: Queue::new(&service(&sdk, &config, "SQS"), calls.clone()),
+            egress: Egress::new(config.egress_allow()?, calls.clone()),
             config,
             clock,
             ids: IdGen::default(),
             calls,
             endpoints: EndpointCache::default(),
+            rejections: RejectionLog::default(),
+            limits: LimitCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

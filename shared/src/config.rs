@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
+use crate::ip_ranges::IpRanges;
+
 /// What a function is told about its surroundings. Variables that a function does not use are
 /// absent from its environment: reading such a name is an error of that function's template.
 #[derive(Debug, Clone, Default)]
@@ -63,12 +65,34 @@ impl Config {
         self.required("PORTICO_AUDIT_TABLE")
     }
 
+    pub fn ephemeral_table(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_EPHEMERAL_TABLE")
+    }
+
     pub fn events_queue_url(&self) -> Result<&str, ConfigError> {
         self.required("PORTICO_EVENTS_QUEUE_URL")
     }
 
+    pub fn jobs_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_JOBS_QUEUE_URL")
+    }
+
+    pub fn jobs_dead_letter_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_JOBS_DEAD_LETTER_QUEUE_URL")
+    }
+
     pub fn events_dead_letter_queue_url(&self) -> Result<&str, ConfigError> {
         self.required("PORTICO_EVENTS_DEAD_LETTER_QUEUE_URL")
+    }
+
+    /// The URL of the queue that an event source's ARN names, among those that the function knows.
+    pub fn queue_url(&self, arn: &str) -> Option<&str> {
+        let name = arn.rsplit(':').next()?;
+        self.vars
+            .iter()
+            .filter(|(variable, _)| variable.ends_with("_QUEUE_URL"))
+            .map(|(_, url)| url.as_str())
+            .find(|url| url.trim_end_matches('/').rsplit('/').next() == Some(name))
     }
 
     /// The address under which clients reach the API, without a trailing slash; `None` when each
@@ -76,6 +100,19 @@ impl Config {
     pub fn public_url(&self) -> Option<&str> {
         self.optional("PORTICO_PUBLIC_URL")
             .map(|url| url.trim_end_matches('/'))
+    }
+
+    /// Ranges for which `egress` lifts its rules: CIDRs separated by commas, none by default.
+    ///
+    /// # Errors
+    /// `PORTICO_EGRESS_ALLOW` is not a list of ranges.
+    pub fn egress_allow(&self) -> Result<IpRanges, ConfigError> {
+        const NAME: &str = "PORTICO_EGRESS_ALLOW";
+        let ranges = self.optional(NAME).unwrap_or_default().parse();
+        ranges.map_err(|_| ConfigError {
+            name: NAME,
+            problem: "must be ranges such as 192.0.2.0/24, separated by commas",
+        })
     }
 
     pub fn region(&self) -> &str {
@@ -150,3 +187,6 @@ impl fmt::Debug for MasterKeyConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! What every HTTP function shares: routes with their documentation, layers, extractors.
 
+mod client;
 mod extract;
 mod layers;
 mod preconditions;
@@ -7,8 +8,9 @@ mod routes;
 pub mod rules;
 mod wire;
 
+pub use client::ClientAddress;
 pub use extract::{Body, Path, Query};
 pub use layers::RequestId;
 pub use preconditions::{IfMatch, Tagged};
 pub use routes::Routes;
-pub use wire::{PageQuery, TenantOut, UserOut};
+pub use wire::{PageQuery, TenantOut, UserOut, nullable};

@@ -36,6 +36,7 @@ kinds! {
     EndpointKind "whe" "webhook endpoint id";
     EventKind "evt" "event id";
     AuditKind "aud" "audit entry id";
+    BulkJobKind "job" "job id";
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
@@ -47,6 +48,7 @@ pub type SessionId = Id<SessionKind>;
 pub type EndpointId = Id<EndpointKind>;
 pub type EventId = Id<EventKind>;
 pub type AuditId = Id<AuditKind>;
+pub type JobId = Id<BulkJobKind>;
 
 /// An identifier of one kind of thing.
 pub struct Id<K> {

@@ -9,16 +9,23 @@
 //! - [`store`]: the two doors to data
 //! - [`audit`]: what is written beside every change
 //! - [`webhook`]: vendors' requests, verified and applied
+//! - [`limit`]: so many requests in so many seconds, over all instances
+//! - [`bulk`]: work on many rows, a page at a time
 //! - [`queue`]: jobs between functions
+//! - [`egress`], [`ip_ranges`]: calls to URLs that others choose, and what they may reach
 //! - [`seal`], [`id`], [`time`], [`telemetry`]: secrets, identifiers, the clock, logs
 
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod bulk;
 pub mod config;
+pub mod egress;
 pub mod http;
 pub mod id;
+pub mod ip_ranges;
 pub mod lambda;
+pub mod limit;
 pub mod problem;
 pub mod queue;
 pub mod seal;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Permission,
+    limit::{OverLimit, RateLimit},
     store::{Conflict, StoreError},
 };
 
@@ -38,6 +39,8 @@ pub enum ApiError {
     UnsupportedMediaType { expected: &'static str },
     #[error("{} of the request's values {} not valid", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     Invalid(Vec<FieldError>),
+    #[error("the limit of {} requests in {} s is reached", .0.limit.requests, .0.limit.per_seconds)]
+    RateLimited(OverLimit),
     #[error("a service that this request needs did not answer")]
     Unavailable(#[source] anyhow::Error),
     #[error("something went wrong on our side")]
@@ -137,6 +140,11 @@ impl ApiError {
                 "Invalid values",
                 StatusCode::UNPROCESSABLE_ENTITY,
             ),
+            Self::RateLimited(_) => (
+                "rate-limited",
+                "Too many requests",
+                StatusCode::TOO_MANY_REQUESTS,
+            ),
             Self::Unavailable(_) => (
                 "unavailable",
                 "Temporarily unavailable",
@@ -166,6 +174,15 @@ impl ApiError {
             Self::TooLarge { limit_bytes: 0 },
             Self::UnsupportedMediaType { expected: "" },
             Self::Invalid(Vec::new()),
+            Self::RateLimited(OverLimit {
+                policy: "",
+                limit: RateLimit {
+                    requests: 1,
+                    per_seconds: 1,
+                    burst: None,
+                },
+                retry_after_s: 1,
+            }),
             Self::Unavailable(none()),
             Self::Internal(none()),
         ]
@@ -174,18 +191,19 @@ impl ApiError {
         .collect()
     }
 
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         match self {
             // RFC 6750 section 3: the challenge that goes with every 401.
-            Self::Unauthenticated(_) => Some((
+            Self::Unauthenticated(_) => vec![(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"portico\""),
-            )),
-            Self::NotVerified => Some((
+            )],
+            Self::NotVerified => vec![(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Signature"),
-            )),
-            Self::Unavailable(_) => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+            )],
+            Self::Unavailable(_) => vec![(header::RETRY_AFTER, RETRY_AFTER_S)],
+            Self::RateLimited(over) => limit_headers(over),
             Self::Malformed(_)
             | Self::Forbidden(_)
             | Self::NotAllowed(_)
@@ -196,9 +214,34 @@ impl ApiError {
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType { .. }
             | Self::Invalid(_)
-            | Self::Internal(_) => None,
+            | Self::Internal(_) => Vec::new(),
         }
     }
+}
+
+/// RFC 9110 section 10.2.3 and draft-ietf-httpapi-ratelimit-headers-10.
+fn limit_headers(over: &OverLimit) -> Vec<(HeaderName, HeaderValue)> {
+    let (policy, wait) = (over.policy, over.retry_after_s);
+    let RateLimit {
+        requests,
+        per_seconds,
+        ..
+    } = over.limit;
+    let texts = [
+        (header::RETRY_AFTER, wait.to_string()),
+        (
+            HeaderName::from_static("ratelimit-policy"),
+            format!("\"{policy}\";q={requests};w={per_seconds}"),
+        ),
+        (
+            HeaderName::from_static("ratelimit"),
+            format!("\"{policy}\";r=0;t={wait}"),
+        ),
+    ];
+    texts
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, HeaderValue::from_str(&text).ok()?)))
+        .collect()
 }
 
 impl IntoResponse for ApiError {
@@ -223,14 +266,14 @@ impl IntoResponse for ApiError {
             request_id: String::new(),
             errors: Vec::new(),
         };
-        let header = self.header();
+        let headers = self.headers();
         let errors = if let Self::Invalid(errors) = self {
             errors
         } else {
             Vec::new()
         };
         let mut response = status.into_response();
-        response.headers_mut().extend(header);
+        response.headers_mut().extend(headers);
         response
             .extensions_mut()
             .insert(Problem { errors, ..problem });

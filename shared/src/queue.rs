@@ -4,11 +4,15 @@
 
 mod batch;
 mod job;
+mod page;
 
 pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
-pub use job::{Body, Delivery, EventRef, Job};
+pub use job::{Body, Brought, Delivery, EventRef, Job};
 
-pub(crate) use job::MAX_MESSAGE_LEN;
+pub use page::send_page;
+
+pub(crate) use job::{MAX_MESSAGE_LEN, PageJob};
+pub(crate) use page::{send_page_later, send_replays};
 
 use std::time::Duration;
 

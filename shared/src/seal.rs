@@ -76,6 +76,13 @@ impl<T> Clone for Sealed<T> {
     }
 }
 
+/// The same ciphertext. Two seals of one value differ.
+impl<T> PartialEq for Sealed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl<T> fmt::Debug for Sealed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealed(redacted)")

@@ -1,33 +1,42 @@
 //! The two doors to data. [`TenantStore`] holds one tenant and can name no other; [`PlatformStore`]
 //! serves only what has no tenant yet. Every write is a [`Change`]: it carries its audit entry.
 
+mod bulk_job;
 mod change;
 mod cursor;
 mod db;
 mod endpoint;
 mod event;
 mod key;
+mod limiter;
 mod list;
 mod platform;
+mod rejection;
 mod session;
 mod tenant;
 mod trail;
 mod user;
 
+pub use bulk_job::{BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents};
 pub use change::{Change, Versioned};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
-pub use endpoint::{Endpoint, EndpointPatch, NewEndpoint};
+pub use endpoint::{
+    Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,
+};
 pub use event::{Attempt, Event, EventFilter, EventState, Outcome};
 pub use platform::PlatformStore;
+pub use rejection::Rejection;
 pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 
+pub(crate) use bulk_job::{Plan, Planned};
 pub(crate) use db::Db;
 pub(crate) use endpoint::{address_hash, secret_owner};
 pub(crate) use event::{Applied, EventContent};
 pub(crate) use key::{Key, Sort};
+pub(crate) use limiter::Leased;
 pub(crate) use platform::Registration;
 pub(crate) use session::{Rotation, Session};
 

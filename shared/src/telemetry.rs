@@ -1,4 +1,4 @@
-//! Logging and the count of AWS calls. One line of JSON per event; never bodies, tokens or e-mails.
+//! Logging and the count of calls. One line of JSON per event; never bodies, tokens or e-mails.
 
 use std::{
     collections::BTreeMap,
@@ -17,19 +17,29 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Counts the AWS operations that one instance calls, by service and operation.
+/// Counts what one instance calls: AWS by service and operation, egress by method.
 ///
 /// The budgets of ARCHITECTURE.md are tests that read it before and after a request.
 #[derive(Debug, Clone, Default)]
 pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
 
 impl Calls {
-    /// `service.operation` to the number of calls since the start.
+    /// `service.operation` or `egress:METHOD` to the number of calls since the start.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// One more call of this name: `service.operation`, or `egress:METHOD`.
+    pub(crate) fn count(&self, name: String) {
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name)
+            .or_default() += 1;
     }
 }
 
@@ -50,12 +60,7 @@ impl Intercept for Calls {
             || "unknown".to_owned(),
             |metadata| format!("{}.{}", metadata.service(), metadata.name()),
         );
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(name)
-            .or_default() += 1;
+        self.count(name);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! randomness: `scheme` is the vocabulary in which a vendor's way of signing is written down,
 //! `presets` the table of vendors, `request` the view of what arrived, `keys` the prepared secrets,
 //! `verify` the decision. `identity` and `handshake` read an authentic request; `sign` and `sample`
-//! are the inverse, for senders and tests; `doctor` explains a decision to a person.
+//! are the inverse, for senders and tests; `allow_list` is where requests may come from; `doctor` explains a decision to a person.
 
 pub mod doctor;
 pub mod handshake;
@@ -17,21 +17,32 @@ pub mod scheme;
 pub mod sign;
 pub mod verify;
 
+mod admission;
+mod allow_list;
 mod apply;
 mod cache;
+mod custom;
 mod encoding;
+mod form_body;
+mod greeting;
 mod pointer;
 mod receive;
+mod rejections;
 mod retry;
 mod secret;
 mod timestamp;
+mod xml;
 
+pub use allow_list::{AllowList, MOST_NETWORKS, Network};
 pub use apply::apply;
 pub use cache::ENDPOINT_STALENESS;
-pub use receive::{Incoming, MAX_BODY_LEN, Receipt, Verified, receive};
-pub use secret::{check_secrets, new_secret};
+pub use custom::{CUSTOM, check_unsigned, chosen_scheme};
+pub use greeting::receive_get;
+pub use receive::{Incoming, MAX_BODY_LEN, Receipt, Verified, receive, refuse_oversized};
+pub use secret::{check_secrets, first_secrets, new_secret};
 
-pub(crate) use cache::EndpointCache;
+pub(crate) use cache::{EndpointCache, opened_secrets};
+pub(crate) use rejections::RejectionLog;
 
 #[cfg(test)]
 mod tests;

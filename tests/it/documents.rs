@@ -104,9 +104,13 @@ async fn every_sample_event_is_handled_by_its_function() {
                     .iter()
                     .any(|route| format!("{} {}", route.method, route.path) == key)
             }),
-            None => functions
-                .iter()
-                .find(|function| !function.queues.is_empty()),
+            None => {
+                let source = event["Records"][0]["eventSourceARN"].as_str().unwrap();
+                functions.iter().find(|function| {
+                    let mut queues = function.queues.iter();
+                    queues.any(|queue| source.contains(&format!("-{}-", queue.queue)))
+                })
+            }
         };
         let function =
             function.unwrap_or_else(|| panic!("{path:?} fits no trigger of template.yaml"));

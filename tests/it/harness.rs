@@ -14,7 +14,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::webhook::{
     presets, sample,
-    sign::{Outgoing, sign},
+    sign::{Outgoing, dispatch, sign},
 };
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -38,17 +38,26 @@ impl Stack {
 
     /// `Redeliver::Always` runs each queue batch twice: every job may.
     pub(crate) async fn with(redeliver: Redeliver) -> Self {
+        Self::start_with(|options| options.redeliver = redeliver).await
+    }
+
+    /// Under production's rules for outgoing calls: not even this machine may be called.
+    pub(crate) async fn strict() -> Self {
+        Self::start_with(|options| options.egress_allow = String::new()).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let clock = Clock::new();
         let registry = Registry::new(clock.clone());
         let source = Source::Path(root().join("template.yaml"));
         let mut options = Options::memory(source, registry.launch());
         options.clock = clock;
-        options.redeliver = redeliver;
+        change(&mut options);
         let platform = Platform::start(options).await.expect("the platform starts");
         Self {
             platform,
             registry,
-            http: reqwest::Client::new(),
+            http: plain_client(),
         }
     }
 
@@ -158,16 +167,54 @@ impl Stack {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Answer {
-        let mut request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json")
-            .body(body.to_vec());
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        let headers: Vec<_> = headers.iter().cloned().chain([json]).collect();
+        self.post_with(url, &headers, body).await
+    }
+
+    /// Sends a sample whose proof may lie in the URL or the body.
+    pub(crate) async fn dispatch(&self, endpoint: &Endpoint, id: &str) -> Answer {
+        let scheme = presets::find(&endpoint.scheme).unwrap();
+        let body = sample::body(scheme, id, self.now_s());
+        let outgoing = Outgoing {
+            id,
+            timestamp_unix_s: self.now_s(),
+            method: "POST",
+            url: &endpoint.url,
+            body: body.as_bytes(),
+        };
+        let sent = dispatch(scheme, SECRET.as_bytes(), &outgoing).unwrap();
+        self.post_with(&sent.url, &sent.headers, &sent.body).await
+    }
+
+    /// What a vendor asks with a GET.
+    pub(crate) async fn get_raw(&self, url: &str, headers: &[(String, String)]) -> Answer {
+        let mut request = self.http.get(url);
         for (name, value) in headers {
             request = request.header(name, value);
         }
         Answer::of(request.send().await.expect("the gateway answers")).await
     }
+
+    /// These headers and no other.
+    pub(crate) async fn post_with(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = self.http.post(url).body(body.to_vec());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Answer::of(request.send().await.expect("the gateway answers")).await
+    }
+}
+
+/// Speaks to the platform only, in clear: without the system's certificates, which take time to load.
+fn plain_client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().tls_certs_only([]);
+    builder.build().expect("the client is made")
 }
 
 /// A webhook endpoint that a test has made.
@@ -191,6 +238,16 @@ impl Endpoint {
     }
 
     pub(crate) fn sign(&self, id: &str, at_unix_s: i64, body: &[u8]) -> Vec<(String, String)> {
+        self.sign_with(SECRET, id, at_unix_s, body)
+    }
+
+    pub(crate) fn sign_with(
+        &self,
+        secret: &str,
+        id: &str,
+        at_unix_s: i64,
+        body: &[u8],
+    ) -> Vec<(String, String)> {
         let outgoing = Outgoing {
             id,
             timestamp_unix_s: at_unix_s,
@@ -200,7 +257,7 @@ impl Endpoint {
         };
         sign(
             presets::find(&self.scheme).unwrap(),
-            SECRET.as_bytes(),
+            secret.as_bytes(),
             &outgoing,
         )
         .unwrap()

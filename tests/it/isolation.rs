@@ -30,9 +30,14 @@ async fn another_tenants_ids_name_nothing() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 9);
+    assert_eq!(tried, 14);
     // Nothing that was tried has changed anything.
-    for path in ["/v1/users", "/v1/webhook-endpoints", "/v1/events"] {
+    for path in [
+        "/v1/users",
+        "/v1/webhook-endpoints",
+        "/v1/events",
+        "/v1/jobs",
+    ] {
         assert!(
             !acme.get(path).await.status(200)["data"]
                 .as_array()
@@ -43,6 +48,7 @@ async fn another_tenants_ids_name_nothing() {
     }
     let entries = acme.get("/v1/audit").await.body;
     assert!(!entries.contains("user.deleted") && !entries.contains("event.replayed"));
+    assert!(!entries.contains("job.cancelled"));
 }
 
 #[tokio::test]

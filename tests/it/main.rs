@@ -3,16 +3,29 @@
 #![cfg(test)]
 
 mod access_matrix;
+mod admission;
 mod audit;
 mod auth;
 mod budgets;
+mod chaos;
 mod compile_fail;
+mod crashes;
+mod custom;
 mod documents;
+mod egress;
 mod endpoints;
 mod events;
+mod fairness;
+mod handshakes;
 mod harness;
 mod isolation;
+mod jobs;
+mod limits;
+mod rejections;
+mod rotation;
 mod routes;
+mod schemes;
+mod storm;
 mod template;
 mod tidy;
 mod users;

@@ -66,13 +66,30 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "name": "N" })),
         ),
         row(Method::DELETE, "/v1/webhook-endpoints/{id}", None),
+        row(
+            Method::POST,
+            "/v1/webhook-endpoints/{id}:rotate-secret",
+            Some(json!({ "overlap_hours": 1 })),
+        ),
+        get("/v1/webhook-endpoints/{id}/handshake"),
+        get("/v1/webhook-endpoints/{id}/rejections"),
         get("/v1/webhook-schemes"),
         get("/v1/events"),
         get("/v1/events/{id}"),
         row(Method::POST, "/v1/events/{id}:replay", None),
+        // A dry run, because each tenant may have few unfinished jobs.
+        row(
+            Method::POST,
+            "/v1/events:replay",
+            Some(json!({ "filter": { "all": true }, "dry_run": true })),
+        ),
+        get("/v1/jobs"),
+        get("/v1/jobs/{id}"),
+        row(Method::POST, "/v1/jobs/{id}:cancel", None),
         get("/v1/audit"),
         get("/v1/audit/{id}"),
         row(Method::POST, "/hooks/{address}", Some(json!({}))),
+        get("/hooks/{address}"),
     ]
 }
 
@@ -97,6 +114,7 @@ pub(crate) struct Resources {
     user: String,
     endpoint: Endpoint,
     event: String,
+    job: String,
     entry: String,
 }
 
@@ -108,13 +126,25 @@ impl Resources {
         let endpoint = Endpoint::create(owner, "stripe").await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
+        let job = Self::unfinished_job(owner).await;
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
             endpoint,
             event,
+            job,
             entry,
         }
+    }
+
+    /// A job that waits for its first page: the tenant's present one, or a new one.
+    async fn unfinished_job(owner: &Client) -> String {
+        let waiting = owner.get("/v1/jobs?state=queued").await.status(200);
+        if let Some(job) = waiting["data"][0]["id"].as_str() {
+            return job.to_owned();
+        }
+        let ask = json!({ "filter": { "type": "no.such" } });
+        text(&owner.post("/v1/events:replay", ask).await.status(202)["id"])
     }
 
     /// As [`Resources::make`], with an event of its own for each call.
@@ -138,6 +168,7 @@ impl Resources {
             path if path.starts_with("/v1/users/") => &self.user,
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
+            path if path.starts_with("/v1/jobs/") => &self.job,
             path if path.starts_with("/v1/audit/") => &self.entry,
             path if path.starts_with("/hooks/") => &"0".repeat(40),
             _ => "",
@@ -146,8 +177,14 @@ impl Resources {
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 4] {
-        [&self.user, &self.endpoint.id, &self.event, &self.entry]
+    pub(crate) fn marks(&self) -> [&str; 5] {
+        [
+            &self.user,
+            &self.endpoint.id,
+            &self.event,
+            &self.job,
+            &self.entry,
+        ]
     }
 }
 

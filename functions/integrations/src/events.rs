@@ -1,17 +1,28 @@
 //! Received events: what came, what became of it, and another try.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use shared::{
     App,
     access::{Caller, Permission},
-    http::{Path, Query},
+    bulk,
+    http::{Body, Path, Query},
     id::EventId,
     problem::{ApiError, Problem},
     queue::send_replay,
-    store::{Page, PageRequest},
+    store::{JobKind, Page, PageRequest},
 };
 
-use crate::views::{EventDetailOut, EventOut, EventQuery, ReplayOut};
+use crate::{
+    jobs,
+    views::{
+        BulkReplayIn, DryRunOut, EventDetailOut, EventOut, EventQuery, JobOut, MAX_COUNT, ReplayOut,
+    },
+};
 
 /// Events, latest first, without payloads.
 #[utoipa::path(get, path = "/v1/events", tag = "integrations", params(EventQuery), responses(
@@ -66,4 +77,35 @@ pub(crate) async fn replay_event(
             state: shared::store::EventState::Queued,
         }),
     ))
+}
+
+/// Sends the matching events through the worker once more, as a bulk job; `dry_run` counts them.
+///
+/// The window is fixed when the job is made: an event that arrives later is not part of it. Events that
+/// are being retried are skipped, and so is an event that changes before the job comes to it.
+#[utoipa::path(post, path = "/v1/events:replay", tag = "integrations", request_body = BulkReplayIn, responses(
+    (status = 200, description = "A dry run: how many events match", body = DryRunOut),
+    (status = 202, description = "The job, and where it is", body = JobOut),
+    (status = 409, description = "Too many jobs are unfinished", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn replay_events(
+    app: State<App>,
+    caller: Caller,
+    Body(ask): Body<BulkReplayIn>,
+) -> Result<Response, ApiError> {
+    caller.authorize(Permission::EventsReplay)?;
+    let store = caller.authorize(Permission::JobsWrite)?;
+    let is_dry_run = ask.dry_run;
+    let replay = ask.replay(caller.now())?;
+    let count = DryRunOut::of(
+        store.count_events(&replay.filter, MAX_COUNT).await?,
+        replay.max,
+    );
+    if is_dry_run {
+        return Ok(Json(count).into_response());
+    }
+    let kind = JobKind::ReplayEvents(replay);
+    let job = bulk::start(&app, &store, kind, count.total()).await?;
+    Ok(jobs::started(job).into_response())
 }

@@ -1,7 +1,8 @@
-//! What a tenant sets up to talk with vendors, and what came of it: endpoints and events.
+//! What a tenant sets up to talk with vendors, and what came of it: endpoints, events and bulk jobs.
 
 mod endpoints;
 mod events;
+mod jobs;
 mod views;
 
 use shared::http::Routes;
@@ -18,8 +19,15 @@ pub fn routes() -> Routes {
             endpoints::update_endpoint,
             endpoints::delete_endpoint
         ))
+        .with(routes!(endpoints::get_endpoint_handshake))
+        .with(routes!(endpoints::rotate_endpoint_secret))
+        .with(routes!(endpoints::list_rejections))
         .with(routes!(endpoints::list_schemes))
         .with(routes!(events::list_events))
         .with(routes!(events::get_event))
         .with(routes!(events::replay_event))
+        .with(routes!(events::replay_events))
+        .with(routes!(jobs::list_jobs))
+        .with(routes!(jobs::get_job))
+        .with(routes!(jobs::cancel_job))
 }

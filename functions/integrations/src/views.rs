@@ -1,126 +1,25 @@
-//! Wire types of endpoints and events.
+//! Wire types of endpoints, schemes, events and bulk jobs.
 
-use garde::Validate;
+mod endpoint;
+mod jobs;
+mod rejection;
+mod scheme;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
-    access::Origin,
-    http::rules,
     id::{EndpointId, EventId},
-    seal::Secret,
-    store::{Attempt, Endpoint, Event, EventFilter, EventState},
-    webhook::scheme::Scheme,
+    store::{Attempt, Event, EventFilter, EventState},
 };
 use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EndpointIn {
-    #[garde(custom(rules::name))]
-    #[schema(example = "Billing")]
-    pub(crate) name: String,
-    #[garde(length(max = 60))]
-    #[schema(example = "stripe")]
-    pub(crate) scheme: String,
-    /// The vendor's signing secret; made here if neither this nor `secrets` is given.
-    #[garde(skip)]
-    #[schema(value_type = Option<String>)]
-    pub(crate) secret: Option<Secret<String>>,
-    /// Several secrets that are good at the same time, newest first.
-    #[garde(inner(length(max = 5)))]
-    #[schema(value_type = Option<Vec<String>>)]
-    pub(crate) secrets: Option<Vec<Secret<String>>>,
-}
-
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EndpointPatchIn {
-    #[garde(custom(rules::optional_name))]
-    pub(crate) name: Option<String>,
-    #[garde(skip)]
-    pub(crate) enabled: Option<bool>,
-    /// With `secrets`, takes the place of all present secrets.
-    #[garde(skip)]
-    #[schema(value_type = Option<String>)]
-    pub(crate) secret: Option<Secret<String>>,
-    #[garde(inner(length(max = 5)))]
-    #[schema(value_type = Option<Vec<String>>)]
-    pub(crate) secrets: Option<Vec<Secret<String>>>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct EndpointOut {
-    #[schema(value_type = String)]
-    id: EndpointId,
-    name: String,
-    scheme: String,
-    /// What the vendor is told to send to.
-    url: String,
-    enabled: bool,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-impl EndpointOut {
-    pub(crate) fn new(endpoint: Endpoint, origin: &Origin) -> Self {
-        Self {
-            id: endpoint.id,
-            url: format!("{}/hooks/{}", origin.0, endpoint.address),
-            name: endpoint.name,
-            scheme: endpoint.scheme,
-            enabled: endpoint.enabled,
-            created_at: endpoint.created_at,
-            updated_at: endpoint.updated_at,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct EndpointCreatedOut {
-    #[serde(flatten)]
-    pub(crate) endpoint: EndpointOut,
-    /// Shown here and never again.
-    pub(crate) secret: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SchemesOut {
-    pub(crate) data: Vec<SchemeOut>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SchemeOut {
-    name: String,
-    title: String,
-    /// What the secret looks like and where the vendor shows it.
-    secret: String,
-    rotation: String,
-    /// Days for which a vendor's event is recognised as a duplicate.
-    dedupe_days: u16,
-    /// What the vendor does not sign, and what follows from that.
-    caveats: Vec<String>,
-}
-
-impl From<&'static Scheme> for SchemeOut {
-    fn from(scheme: &'static Scheme) -> Self {
-        Self {
-            name: scheme.name.clone().into_owned(),
-            title: scheme.title.clone().into_owned(),
-            secret: scheme.docs.secret.clone().into_owned(),
-            rotation: scheme.docs.rotation.clone().into_owned(),
-            dedupe_days: scheme.dedupe_days,
-            caveats: scheme
-                .docs
-                .caveats
-                .iter()
-                .map(|text| text.clone().into_owned())
-                .collect(),
-        }
-    }
-}
+pub(crate) use endpoint::{
+    EndpointCreatedOut, EndpointIn, EndpointOut, EndpointPatchIn, HandshakeOut, RotationIn,
+};
+pub(crate) use jobs::{BulkReplayIn, DryRunOut, JobOut, JobQuery, MAX_COUNT};
+pub(crate) use rejection::RejectionsOut;
+pub(crate) use scheme::{SchemeOut, SchemesOut};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

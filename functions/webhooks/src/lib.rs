@@ -1,28 +1,28 @@
 //! The receiver: a vendor's POST, verified and queued.
 
+mod call;
 mod views;
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{OriginalUri, State},
-    http::{HeaderMap, Method, StatusCode},
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use shared::{
     App,
-    access::Origin,
     http::{Path, Routes},
     problem::{ApiError, Problem},
-    webhook::{Incoming, MAX_BODY_LEN, Receipt, receive},
+    webhook::{MAX_BODY_LEN, Receipt, handshake::Answer, receive, receive_get, refuse_oversized},
 };
 use utoipa_axum::routes;
 
-use crate::views::AcceptedOut;
+use crate::{call::Call, views::AcceptedOut};
 
 pub fn routes() -> Routes {
     Routes::new()
-        .with(routes!(receive_event))
+        .with(routes!(receive_event, greet_vendor))
         .body_limit(MAX_BODY_LEN)
 }
 
@@ -35,37 +35,56 @@ pub fn routes() -> Routes {
         (status = 202, description = "Queued, durably", body = AcceptedOut),
         (status = 401, description = "Not authentic", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Over the endpoint's rate limit", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn receive_event(
     app: State<App>,
-    origin: Origin,
-    uri: OriginalUri,
     Path(address): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    call: Call,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|_| ApiError::TooLarge {
-        limit_bytes: MAX_BODY_LEN,
-    })?;
-    let incoming = Incoming {
-        address: &address,
-        url: &format!(
-            "{}{}",
-            origin.0,
-            uri.path_and_query().map_or("", |path| path.as_str())
-        ),
-        method: method.as_str(),
-        headers: &headers,
-        body: &body,
+    let Ok(body) = body else {
+        return Err(refuse_oversized(&app, &address, call.client, &call.headers).await);
     };
-    match receive(&app, incoming).await? {
+    match receive(&app, call.incoming(&address, &body)).await? {
         Receipt::Accepted(event) => {
             Ok((StatusCode::ACCEPTED, Json(AcceptedOut { id: event })).into_response())
         }
-        Receipt::Handshake(proof) => {
-            Ok(([("content-type", proof.content_type)], proof.body).into_response())
+        Receipt::Handshake(answer) => Ok(answered(answer)),
+    }
+}
+
+/// Answers a vendor's handshake. It is never an event.
+#[utoipa::path(get, path = "/hooks/{address}", tag = "webhooks", security(()),
+    params(("address" = String, Path, description = "The last segment of the endpoint's URL")),
+    responses(
+        (status = 200, description = "What the vendor asked for"),
+        (status = 401, description = "Nothing that may be answered", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn greet_vendor(
+    app: State<App>,
+    Path(address): Path<String>,
+    call: Call,
+) -> Result<Response, ApiError> {
+    let incoming = call.incoming(&address, &[]);
+    receive_get(&app, incoming).await.map(answered)
+}
+
+fn answered(answer: Answer) -> Response {
+    let headers = answer
+        .headers
+        .into_iter()
+        .chain([("content-type", answer.content_type.to_owned())]);
+    let mut response = answer.body.into_response();
+    for (name, value) in headers {
+        // What a handshake echoes was checked to be visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
     }
+    response
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use http::{Method, Request, Uri};
 use http_body_util::BodyExt as _;
 use shared::webhook::scheme::Scheme;
-use shared::webhook::sign::{Outgoing, sign};
+use shared::webhook::sign::{Dispatch, Outgoing, dispatch};
 use shared::webhook::{presets, sample};
 
 use crate::progress::Progress;
@@ -62,8 +62,8 @@ pub(super) async fn run(send: Send) -> anyhow::Result<()> {
             url: &send.to,
             body: &body,
         };
-        let headers = sign(scheme, send.secret.as_bytes(), &outgoing)?;
-        let (status, answer) = post(&vendor, path, &headers, Bytes::from(body.clone())).await?;
+        let sent = dispatch(scheme, send.secret.as_bytes(), &outgoing)?;
+        let (status, answer) = post(&vendor, sent).await?;
         Progress::stdout().line(format!("{id} {status} {answer}"));
         refused += u32::from(status >= 300);
     }
@@ -80,19 +80,19 @@ pub(super) fn find(name: &str) -> anyhow::Result<&'static Scheme> {
     })
 }
 
-async fn post(
-    vendor: &Upstream,
-    path: &str,
-    headers: &[(String, String)],
-    body: Bytes,
-) -> anyhow::Result<(u16, String)> {
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header("content-type", "application/json");
-    for (name, value) in headers {
+async fn post(vendor: &Upstream, sent: Dispatch) -> anyhow::Result<(u16, String)> {
+    // The proof may have added to the query.
+    let uri: Uri = sent.url.parse().context("the signed url must be a url")?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = Request::builder().method(Method::POST).uri(path);
+    let is_typed = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    if !sent.headers.iter().any(is_typed) {
+        request = request.header("content-type", "application/json");
+    }
+    for (name, value) in &sent.headers {
         request = request.header(name, value);
     }
+    let body = Bytes::from(sent.body);
     let answer = vendor.send(request.body(())?.into_parts().0, body).await?;
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await?.to_bytes();

@@ -14,13 +14,15 @@ use futures_util::future::BoxFuture;
 use lambda_http::LambdaEvent;
 use serde_json::{Value, json};
 
+use crate::crash::Crashes;
 use crate::function::{Functions, HttpFunction, Invoke, InvokeError, Launch, QueueFunction};
-use crate::template::Template;
+use crate::template::{FunctionSpec, Template};
 use crate::testing::{SMALL, closure, launch};
 
 fn functions(launch: Launch) -> Functions {
     let template = Template::parse(SMALL, &BTreeMap::new(), "").unwrap();
-    Functions::new(&template.functions, launch, |spec| spec.env.clone())
+    let environment = |spec: &FunctionSpec| spec.env.clone();
+    Functions::new(&template.functions, launch, environment, Crashes::default())
 }
 
 /// A launch that counts, and whose first `failing` attempts fail.

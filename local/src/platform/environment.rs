@@ -7,7 +7,12 @@ use crate::queues::Queues;
 use crate::template::{self, FunctionSpec, REGION, Template};
 
 /// What every function is told.
-pub(super) fn common(dynamodb_url: &str, sqs_url: &str, port: u16) -> BTreeMap<String, String> {
+pub(super) fn common(
+    dynamodb_url: &str,
+    sqs_url: &str,
+    port: u16,
+    egress_allow: &str,
+) -> BTreeMap<String, String> {
     let pairs = [
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
@@ -16,6 +21,7 @@ pub(super) fn common(dynamodb_url: &str, sqs_url: &str, port: u16) -> BTreeMap<S
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         // Without it an SDK that lacks a setting would look for one on the network.
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("PORTICO_EGRESS_ALLOW", egress_allow.to_owned()),
         ("PORTICO_PUBLIC_URL", format!("http://127.0.0.1:{port}")),
     ];
     pairs

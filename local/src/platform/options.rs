@@ -8,6 +8,9 @@ use crate::function::Launch;
 use crate::progress::Progress;
 use crate::pump::Redeliver;
 
+/// This machine: where the servers of a developer and of tests are.
+pub const LOOPBACK: &str = "127.0.0.0/8,::1/128";
+
 pub struct Options {
     pub template: Source,
     /// Values for the template's parameters, over their defaults.
@@ -21,6 +24,8 @@ pub struct Options {
     pub clock: Clock,
     pub pumps: Pumps,
     pub redeliver: Redeliver,
+    /// Ranges that functions may call though they are private; empty for the rules of production.
+    pub egress_allow: String,
     pub launch: Launch,
     pub progress: Progress,
 }
@@ -57,6 +62,7 @@ impl Options {
             clock: Clock::new(),
             pumps: Pumps::Stepped,
             redeliver: Redeliver::Never,
+            egress_allow: LOOPBACK.to_owned(),
             launch,
             progress: Progress::silent(),
         }

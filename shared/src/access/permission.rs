@@ -15,11 +15,13 @@ pub enum Permission {
     EndpointsWrite,
     EventsRead,
     EventsReplay,
+    JobsRead,
+    JobsWrite,
     AuditRead,
 }
 
 impl Permission {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::MeRead,
         Self::MeUpdate,
         Self::TenantRead,
@@ -30,6 +32,8 @@ impl Permission {
         Self::EndpointsWrite,
         Self::EventsRead,
         Self::EventsReplay,
+        Self::JobsRead,
+        Self::JobsWrite,
         Self::AuditRead,
     ];
 
@@ -45,6 +49,8 @@ impl Permission {
             Self::EndpointsWrite => "webhook_endpoints:write",
             Self::EventsRead => "events:read",
             Self::EventsReplay => "events:replay",
+            Self::JobsRead => "jobs:read",
+            Self::JobsWrite => "jobs:write",
             Self::AuditRead => "audit:read",
         }
     }

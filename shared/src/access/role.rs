@@ -27,11 +27,13 @@ impl Role {
             | Permission::TenantRead
             | Permission::UsersRead
             | Permission::EndpointsRead
-            | Permission::EventsRead => self >= Self::User,
+            | Permission::EventsRead
+            | Permission::JobsRead => self >= Self::User,
             Permission::TenantUpdate
             | Permission::UsersWrite
             | Permission::EndpointsWrite
             | Permission::EventsReplay
+            | Permission::JobsWrite
             | Permission::AuditRead => self >= Self::Admin,
         }
     }

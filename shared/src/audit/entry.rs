@@ -4,17 +4,21 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use http::request::Parts;
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::id::{AuditId, TenantId, UserId};
+use crate::{
+    http::ClientAddress,
+    id::{AuditId, JobId, TenantId, UserId},
+};
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     User(UserId),
+    /// A bulk job, which a user has started.
+    Job(JobId),
     /// The platform itself: a worker or a schedule.
     System,
 }
@@ -23,6 +27,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => write!(f, "{id}"),
+            Self::Job(id) => write!(f, "{id}"),
             Self::System => f.write_str("system"),
         }
     }
@@ -37,14 +42,10 @@ pub struct Origin {
 
 impl Origin {
     pub(crate) fn of(parts: &Parts) -> Self {
-        let source_ip = match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-            _ => None,
-        };
         let request_id = parts.extensions.get::<crate::http::RequestId>();
         Self {
             request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
-            source_ip,
+            source_ip: ClientAddress::text(parts).map(str::to_owned),
         }
     }
 }
@@ -61,7 +62,12 @@ pub enum Action {
     EndpointUpdated,
     EndpointDeleted,
     EndpointSecretRotated,
+    EndpointSecretPlanted,
+    EndpointTokenOffered,
     EventReplayed,
+    JobCreated,
+    JobCancelled,
+    JobEnded,
     SignedIn,
     SignInFailed,
     SignedOut,
@@ -69,7 +75,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::UserCreated,
@@ -79,7 +85,12 @@ impl Action {
         Self::EndpointUpdated,
         Self::EndpointDeleted,
         Self::EndpointSecretRotated,
+        Self::EndpointSecretPlanted,
+        Self::EndpointTokenOffered,
         Self::EventReplayed,
+        Self::JobCreated,
+        Self::JobCancelled,
+        Self::JobEnded,
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOut,
@@ -97,7 +108,12 @@ impl Action {
             Self::EndpointUpdated => "webhook_endpoint.updated",
             Self::EndpointDeleted => "webhook_endpoint.deleted",
             Self::EndpointSecretRotated => "webhook_endpoint.secret_rotated",
+            Self::EndpointSecretPlanted => "webhook_endpoint.secret_planted",
+            Self::EndpointTokenOffered => "webhook_endpoint.token_offered",
             Self::EventReplayed => "event.replayed",
+            Self::JobCreated => "job.created",
+            Self::JobCancelled => "job.cancelled",
+            Self::JobEnded => "job.ended",
             Self::SignedIn => "session.signed_in",
             Self::SignInFailed => "session.sign_in_failed",
             Self::SignedOut => "session.signed_out",
@@ -134,7 +150,7 @@ pub struct Entry {
     pub tenant_id: TenantId,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// A user's id, or `system`.
+    /// A user's id, a bulk job's id, or `system`.
     pub actor: String,
     #[schema(example = "user.updated")]
     pub action: String,

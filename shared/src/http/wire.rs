@@ -1,7 +1,7 @@
 //! Wire types that more than one function answers with or takes.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -84,4 +84,14 @@ impl PageQuery {
     pub fn page(self) -> Result<PageRequest, ApiError> {
         PageRequest::new(self.limit, self.cursor)
     }
+}
+
+/// A field of a patch that is left alone when absent, removed by `null` and set by a value:
+/// `#[serde(default, deserialize_with = "nullable")]` on an `Option<Option<T>>`.
+pub fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
 }

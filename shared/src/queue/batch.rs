@@ -23,6 +23,8 @@ struct SqsRecord {
     body: String,
     #[serde(default)]
     attributes: SqsAttributes,
+    #[serde(default, rename = "eventSourceARN")]
+    source_arn: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,7 +92,7 @@ async fn run_record(app: &App, record: SqsRecord, worker: Worker) -> Option<Stri
     match outcome {
         Ok(Ok(())) => None,
         Ok(Err(JobError::Retry { after })) => {
-            hide(app, &record.receipt_handle, after).await;
+            hide(app, &record.source_arn, &record.receipt_handle, after).await;
             Some(record.message_id)
         }
         Err(_) => {
@@ -101,10 +103,10 @@ async fn run_record(app: &App, record: SqsRecord, worker: Worker) -> Option<Stri
 }
 
 /// Best effort: if it fails, the queue's own visibility timeout brings the message back.
-async fn hide(app: &App, receipt: &str, after: Duration) {
-    let hidden = match app.config.events_queue_url() {
-        Ok(url) => app.queue.retry_after(url, receipt, after).await,
-        Err(error) => Err(error.into()),
+async fn hide(app: &App, source_arn: &str, receipt: &str, after: Duration) {
+    let hidden = match app.config.queue_url(source_arn) {
+        Some(url) => app.queue.retry_after(url, receipt, after).await,
+        None => Err(anyhow::anyhow!("no variable names the queue {source_arn}")),
     };
     if let Err(error) = hidden {
         tracing::warn!(

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     audit::{Actor, Origin},
-    id::{EndpointId, EventId, TenantId},
+    id::{EndpointId, EventId, JobId, TenantId},
+    seal::Sealed,
     store::TenantStore,
-    webhook::Verified,
+    webhook::{Verified, scheme::Scheme},
 };
 
 /// Bodies up to this many bytes travel as they are; a message is billed by 64 KB.
@@ -35,9 +36,27 @@ pub enum Job {
         tenant: TenantId,
         delivery: Box<Delivery>,
     },
+    /// What a vendor sent to an endpoint that waits for a secret.
+    #[serde(rename = "arrival.v1")]
+    Arrival {
+        tenant: TenantId,
+        endpoint: EndpointId,
+        brought: Brought,
+        sealed: Sealed<Vec<u8>>,
+    },
     /// A stored event, to be applied again.
     #[serde(rename = "replay.v1")]
     Replay { tenant: TenantId, event: EventRef },
+}
+
+/// What a vendor's handshake brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brought {
+    /// Becomes the secret of an endpoint that has none.
+    Secret,
+    /// Is shown to the tenant, who may make it the secret.
+    Token,
 }
 
 /// Which event, which of its lives, and which vendor event it stands for.
@@ -56,6 +75,9 @@ pub struct Delivery {
     pub(crate) event: EventId,
     pub(crate) endpoint: EndpointId,
     pub(crate) scheme: String,
+    /// The endpoint's own scheme, where it has declared one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) custom_scheme: Option<Box<Scheme>>,
     pub(crate) received_at: Timestamp,
     /// The headers that say what the event is.
     pub(crate) headers: Vec<(String, String)>,
@@ -96,13 +118,44 @@ impl Job {
 
     pub(crate) fn tenant(&self) -> TenantId {
         match self {
-            Self::Delivery { tenant, .. } | Self::Replay { tenant, .. } => *tenant,
+            Self::Delivery { tenant, .. }
+            | Self::Arrival { tenant, .. }
+            | Self::Replay { tenant, .. } => *tenant,
         }
     }
 
     /// Opens the tenant that the job was made for.
     pub(crate) fn open(&self, app: &App, now: Timestamp) -> TenantStore {
         TenantStore::open(app, self.tenant(), Actor::System, Origin::default(), now)
+    }
+}
+
+/// The messages of the jobs queue.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(tag = "job")]
+pub(crate) enum PageJob {
+    /// One page of a bulk job, counted from 0.
+    #[serde(rename = "page.v1")]
+    Page {
+        tenant: TenantId,
+        bulk: JobId,
+        page: u64,
+    },
+}
+
+impl PageJob {
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownJob> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(crate) fn text(self) -> anyhow::Result<String> {
+        serde_json::to_string(&self).context("write a job")
+    }
+
+    /// Opens the tenant that the job was made for. What is done there is done by the job.
+    pub(crate) fn open(self, app: &App, now: Timestamp) -> TenantStore {
+        let Self::Page { tenant, bulk, .. } = self;
+        TenantStore::open(app, tenant, Actor::Job(bulk), Origin::default(), now)
     }
 }
 

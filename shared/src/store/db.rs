@@ -8,8 +8,10 @@ use aws_sdk_dynamodb::{
     Client,
     config::Builder,
     error::{ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, KeysAndAttributes, TransactWriteItem},
+    operation::{
+        query::builders::QueryFluentBuilder, transact_write_items::TransactWriteItemsError,
+    },
+    types::{AttributeValue, KeysAndAttributes, Select, TransactWriteItem},
 };
 
 use crate::{config::Config, config::ConfigError, telemetry::Calls};
@@ -18,6 +20,9 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Rows that one list call reads at most, however few of them match its filters.
 pub(crate) const MAX_EXAMINED: usize = 1_000;
+
+/// Calls that one count makes at most; each reads up to 1 MB of rows.
+const MAX_COUNTING: usize = 20;
 
 #[derive(Clone)]
 pub(crate) struct Db {
@@ -32,6 +37,7 @@ pub(crate) enum Table {
     Directory,
     Events,
     Audit,
+    Ephemeral,
 }
 
 /// Why a read or write did not happen.
@@ -71,6 +77,12 @@ pub enum Conflict {
     Done,
     #[error("the event is in a state that cannot be replayed: it is still being processed")]
     NotReplayable,
+    #[error(
+        "as many jobs as a tenant may have at a time are unfinished: wait for one to end, or cancel one"
+    )]
+    TooManyJobs,
+    #[error("the job has ended: there is nothing left to cancel")]
+    JobEnded,
     #[error("the session has ended or its token was used")]
     SessionMoved,
 }
@@ -91,6 +103,16 @@ pub(crate) struct Query<'a> {
     pub(crate) newest_first: bool,
     pub(crate) limit: usize,
     pub(crate) filter: &'a Filter,
+}
+
+/// What a look at a part of a list has found.
+#[derive(Default)]
+pub(crate) struct Examined {
+    pub(crate) items: Vec<Item>,
+    /// Rows that were looked at, whether or not they match.
+    pub(crate) examined: usize,
+    /// Where to go on; `None` at the end of the list.
+    pub(crate) next: Option<Item>,
 }
 
 /// An index of the events table.
@@ -131,6 +153,7 @@ impl Db {
             Table::Directory => self.config.directory_table(),
             Table::Events => self.config.events_table(),
             Table::Audit => self.config.audit_table(),
+            Table::Ephemeral => self.config.ephemeral_table(),
         }
     }
 
@@ -183,6 +206,39 @@ impl Db {
             .unwrap_or_default())
     }
 
+    /// The rows that are there of any number of keys, a hundred a call; what does not fit an answer of
+    /// 16 MB is asked for again.
+    pub(crate) async fn get_many(
+        &self,
+        table: Table,
+        keys: Vec<Item>,
+    ) -> Result<Vec<Item>, StoreError> {
+        let name = self.table(table)?;
+        let mut found = Vec::new();
+        let mut waiting = keys;
+        while !waiting.is_empty() {
+            let rest = waiting.split_off(waiting.len().min(100));
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::replace(&mut waiting, rest)))
+                .consistent_read(true)
+                .build()?;
+            let request = self.client.batch_get_item().request_items(name, keys);
+            let answer = request.send().await?;
+            let mut tables = answer.responses.unwrap_or_default();
+            let items = tables.remove(name).unwrap_or_default();
+            let left = answer.unprocessed_keys.unwrap_or_default().remove(name);
+            let left = left.map(|left| left.keys).unwrap_or_default();
+            if items.is_empty() && !left.is_empty() {
+                return Err(StoreError::Unavailable(anyhow!(
+                    "the table answered for none of the keys"
+                )));
+            }
+            found.extend(items);
+            waiting.extend(left);
+        }
+        Ok(found)
+    }
+
     /// Up to `limit` matching rows, and the last key that was read when there may be more.
     pub(crate) async fn query(
         &self,
@@ -192,9 +248,13 @@ impl Db {
         let mut after = query.after.clone();
         let mut examined = 0;
         loop {
-            let answer = self
-                .query_once(&query, after.take(), query.limit - found.len())
-                .await?;
+            // A filter is applied after the limit: without one, read no more than is wanted.
+            let step = if query.filter.0.is_empty() {
+                query.limit - found.len()
+            } else {
+                250
+            };
+            let answer = self.query_once(&query, after.take(), step).await?;
             examined += usize::try_from(answer.scanned_count).unwrap_or(MAX_EXAMINED);
             found.extend(answer.items.unwrap_or_default());
             after = answer.last_evaluated_key;
@@ -208,21 +268,68 @@ impl Db {
         }
     }
 
+    /// Up to `query.limit` matching rows out of at most [`MAX_EXAMINED`], none of them read in vain:
+    /// the key to go on from is that of the last row that was looked at.
+    pub(crate) async fn examine(&self, query: Query<'_>) -> Result<Examined, StoreError> {
+        let mut seen = Examined::default();
+        let mut after = query.after.clone();
+        loop {
+            let step = query.limit - seen.items.len();
+            let answer = self.query_once(&query, after.take(), step).await?;
+            seen.examined += usize::try_from(answer.scanned_count).unwrap_or(MAX_EXAMINED);
+            seen.items.extend(answer.items.unwrap_or_default());
+            after = answer.last_evaluated_key;
+            let is_full = seen.items.len() >= query.limit || seen.examined >= MAX_EXAMINED;
+            if after.is_none() || is_full {
+                seen.next = after;
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Matching rows, counted without being fetched, until `enough` are found or [`MAX_COUNTING`]
+    /// calls were made. The flag is false if there may be more.
+    pub(crate) async fn count(
+        &self,
+        query: &Query<'_>,
+        enough: usize,
+    ) -> Result<(usize, bool), StoreError> {
+        let mut count = 0;
+        let mut after = None;
+        for _ in 0..MAX_COUNTING {
+            let request = self.query_request(query, after)?;
+            let answer = request.select(Select::Count).send().await?;
+            count += usize::try_from(answer.count).unwrap_or(0);
+            after = answer.last_evaluated_key;
+            if after.is_none() && count <= enough {
+                return Ok((count, true));
+            }
+            if count >= enough {
+                return Ok((enough, false));
+            }
+        }
+        Ok((count, false))
+    }
+
     async fn query_once(
         &self,
         query: &Query<'_>,
         after: Option<Item>,
-        missing: usize,
+        step: usize,
     ) -> Result<aws_sdk_dynamodb::operation::query::QueryOutput, StoreError> {
+        let request = self.query_request(query, after)?;
+        let step = i32::try_from(step).unwrap_or(1);
+        Ok(request.limit(step).send().await?)
+    }
+
+    fn query_request(
+        &self,
+        query: &Query<'_>,
+        after: Option<Item>,
+    ) -> Result<QueryFluentBuilder, StoreError> {
         let (partition_name, index) = match query.index {
             None => ("pk", None),
             Some(Index::ByTime) => ("list_pk", Some("by_time".to_owned())),
-        };
-        // A filter is applied after the limit: without one, read no more than is wanted.
-        let page = if query.filter.0.is_empty() {
-            missing
-        } else {
-            250
         };
         let mut request = self
             .client
@@ -232,8 +339,7 @@ impl Db {
             .expression_attribute_names("#pk", partition_name)
             .expression_attribute_values(":pk", AttributeValue::S(query.partition.clone()))
             .scan_index_forward(!query.newest_first)
-            .set_exclusive_start_key(after)
-            .limit(i32::try_from(page).unwrap_or(1));
+            .set_exclusive_start_key(after);
         request = match &query.range {
             Range::Prefix(prefix) => request
                 .key_condition_expression("#pk = :pk AND begins_with(sk, :prefix)")
@@ -253,7 +359,7 @@ impl Db {
         if !terms.is_empty() {
             request = request.filter_expression(terms.join(" AND "));
         }
-        Ok(request.send().await?)
+        Ok(request)
     }
 
     /// All or nothing. A condition that fails comes back as that write's [`Conflict`], with the row

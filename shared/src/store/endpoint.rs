@@ -1,12 +1,18 @@
 //! Webhook endpoints: an unguessable address, a scheme, and sealed secrets.
 
-use jiff::Timestamp;
+mod arrival;
+mod secrets;
+
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
     audit::{self, Action},
     id::EndpointId,
+    limit::RateLimit,
     problem::ApiError,
     seal::{self, Purpose, Sealed, Secret},
     store::{
@@ -17,18 +23,35 @@ use crate::{
         list::Listing,
         platform::{AddressRow, address_key},
     },
+    webhook::{AllowList, presets, scheme::Scheme},
 };
+
+pub use arrival::{Arrived, EndpointHandshake};
+pub use secrets::{EndpointSecret, MOST_SECRETS};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoint {
     pub id: EndpointId,
     pub name: String,
     pub scheme: String,
+    /// What the scheme `custom` means here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_scheme: Option<Box<Scheme>>,
+    /// The owner's word that requests without any proof are taken.
+    #[serde(default)]
+    pub allow_unsigned: bool,
     /// The last segment of the endpoint's URL.
     pub address: String,
     pub enabled: bool,
-    /// Newest first. A request that verifies with any of them is authentic.
-    pub(crate) secrets: Vec<Sealed<Vec<u8>>>,
+    /// Newest first. A request that verifies with one that has not expired is authentic.
+    pub secrets: Vec<EndpointSecret>,
+    /// What a vendor offers as the secret, until the tenant sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offered_token: Option<Sealed<Vec<u8>>>,
+    #[serde(default, skip_serializing_if = "AllowList::is_empty")]
+    pub allowed_ips: AllowList,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -37,15 +60,43 @@ pub struct Endpoint {
 pub struct NewEndpoint {
     pub name: String,
     pub scheme: String,
+    pub custom_scheme: Option<Box<Scheme>>,
+    pub allow_unsigned: bool,
     pub secrets: Vec<Secret<String>>,
+    pub allowed_ips: AllowList,
+    pub rate_limit: Option<RateLimit>,
 }
 
 #[derive(Debug, Default)]
 pub struct EndpointPatch {
     pub name: Option<String>,
     pub enabled: Option<bool>,
-    /// Takes the place of all present secrets.
+    pub allow_unsigned: Option<bool>,
+    /// Takes the place of all present secrets, at once.
     pub secrets: Option<Vec<Secret<String>>>,
+    pub allowed_ips: Option<AllowList>,
+    /// `Some(None)` lifts the limit.
+    pub rate_limit: Option<Option<RateLimit>>,
+}
+
+impl Endpoint {
+    /// The endpoint's own scheme, or the built-in one of its name.
+    ///
+    /// # Errors
+    /// `Internal`: a later version of Portico made this endpoint.
+    pub fn scheme_data(&self) -> Result<Cow<'static, Scheme>, ApiError> {
+        if let Some(scheme) = &self.custom_scheme {
+            return Ok(Cow::Owned(Scheme::clone(scheme)));
+        }
+        presets::find(&self.scheme)
+            .map(Cow::Borrowed)
+            .ok_or_else(|| {
+                let (id, scheme) = (self.id, &self.scheme);
+                ApiError::Internal(anyhow::anyhow!(
+                    "endpoint {id} has the unknown scheme {scheme}"
+                ))
+            })
+    }
 }
 
 impl TenantStore {
@@ -70,9 +121,14 @@ impl TenantStore {
             id,
             name: new.name,
             scheme: new.scheme,
+            custom_scheme: new.custom_scheme,
+            allow_unsigned: new.allow_unsigned,
             address: new_address(),
             enabled: true,
             secrets: self.sealed(id, &new.secrets).await?,
+            offered_token: None,
+            allowed_ips: new.allowed_ips,
+            rate_limit: new.rate_limit,
             created_at: self.now,
             updated_at: self.now,
         };
@@ -114,31 +170,82 @@ impl TenantStore {
             Some(_) => Action::EndpointSecretRotated,
             None => Action::EndpointUpdated,
         };
+        let offered_token = match &patch.secrets {
+            Some(_) => None,
+            None => from.value.offered_token.clone(),
+        };
         let secrets = match &patch.secrets {
-            Some(secrets) => self.sealed(from.value.id, secrets).await?,
-            None => from.value.secrets.clone(),
+            Some(new) => {
+                let new = self.sealed(from.value.id, new).await?;
+                secrets::replaced(from.value.secrets, new, self.now)
+            }
+            None => from.value.secrets,
         };
         let to = Endpoint {
             name: patch.name.unwrap_or(from.value.name),
             enabled: patch.enabled.unwrap_or(from.value.enabled),
+            allow_unsigned: patch.allow_unsigned.unwrap_or(from.value.allow_unsigned),
             secrets,
+            offered_token,
+            allowed_ips: patch.allowed_ips.unwrap_or(from.value.allowed_ips),
+            rate_limit: patch.rate_limit.unwrap_or(from.value.rate_limit),
             updated_at: self.now,
             ..from.value
         };
+        self.replace_endpoint(action, from.version, &before, to)
+            .await
+    }
+
+    /// Puts a new secret in front. The present ones stay good for `overlap`; receivers follow within
+    /// `webhook::ENDPOINT_STALENESS`, and to the moment where an overlap ends.
+    pub async fn rotate_secret(
+        &self,
+        from: Versioned<Endpoint>,
+        secret: &Secret<String>,
+        overlap: SignedDuration,
+    ) -> Result<Versioned<Endpoint>, ApiError> {
+        let before = shown(&from.value);
+        let ends = self
+            .now
+            .saturating_add(overlap)
+            .map_err(|error| ApiError::Internal(error.into()))?;
+        let new = self
+            .sealed(from.value.id, std::slice::from_ref(secret))
+            .await?;
+        let mut secrets = from.value.secrets;
+        for new in new {
+            secrets = secrets::rotated(secrets, new, ends, self.now)
+                .map_err(|error| ApiError::invalid("/overlap_hours", error))?;
+        }
+        let to = Endpoint {
+            secrets,
+            offered_token: None,
+            updated_at: self.now,
+            ..from.value
+        };
+        self.replace_endpoint(Action::EndpointSecretRotated, from.version, &before, to)
+            .await
+    }
+
+    async fn replace_endpoint(
+        &self,
+        action: Action,
+        version: u64,
+        before: &serde_json::Value,
+        to: Endpoint,
+    ) -> Result<Versioned<Endpoint>, ApiError> {
         let key = Key::new(self.tenant, &Sort::Endpoint(to.id));
-        let write = self.db().writer(Table::Platform)?.replace(
-            &key,
-            from.version,
-            &to,
-            Conflict::Version,
-        )?;
+        let write =
+            self.db()
+                .writer(Table::Platform)?
+                .replace(&key, version, &to, Conflict::Version)?;
         let change = Change {
             action,
             target: to.id.to_string(),
-            changes: audit::differences(&before, &shown(&to)),
+            changes: audit::differences(before, &shown(&to)),
             writes: vec![write],
             value: Versioned {
-                version: from.version + 1,
+                version: version + 1,
                 value: to,
             },
         };
@@ -171,7 +278,7 @@ impl TenantStore {
         &self,
         id: EndpointId,
         secrets: &[Secret<String>],
-    ) -> Result<Vec<Sealed<Vec<u8>>>, ApiError> {
+    ) -> Result<Vec<EndpointSecret>, ApiError> {
         let keyring = self
             .app
             .keyring(self.now)
@@ -179,13 +286,13 @@ impl TenantStore {
             .map_err(ApiError::Unavailable)?;
         let owner = secret_owner(self.tenant, id);
         let seal = |secret: &Secret<String>| {
-            keyring.root().seal(
-                Purpose::WebhookSecret,
-                &owner,
-                &secret.expose().as_bytes().to_vec(),
-            )
+            let plain = secret.expose().as_bytes().to_vec();
+            let sealed = keyring
+                .root()
+                .seal(Purpose::WebhookSecret, &owner, &plain)?;
+            Ok(EndpointSecret::new(sealed, self.now))
         };
-        let sealed: Result<Vec<_>, _> = secrets.iter().map(seal).collect();
+        let sealed: Result<Vec<_>, seal::OpenError> = secrets.iter().map(seal).collect();
         sealed.map_err(|error| ApiError::Internal(error.into()))
     }
 }
@@ -206,10 +313,17 @@ fn new_address() -> String {
 }
 
 fn shown(endpoint: &Endpoint) -> serde_json::Value {
+    let secret = |secret: &EndpointSecret| json!({ "created_at": secret.created_at, "expires_at": secret.expires_at });
+    let secrets: Vec<_> = endpoint.secrets.iter().map(secret).collect();
     json!({
         "name": endpoint.name,
         "scheme": endpoint.scheme,
+        "custom_scheme": endpoint.custom_scheme,
         "enabled": endpoint.enabled,
-        "secrets": endpoint.secrets.len(),
+        "allow_unsigned": endpoint.allow_unsigned,
+        "secrets": secrets,
+        "offered_token": endpoint.offered_token.is_some(),
+        "allowed_ips": endpoint.allowed_ips,
+        "rate_limit": endpoint.rate_limit,
     })
 }

@@ -2,6 +2,7 @@
 //! and the effect change in one transaction.
 
 mod row;
+mod selection;
 
 pub(crate) use row::EventContent;
 
@@ -19,7 +20,7 @@ use crate::{
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore,
         change::{IntoWrite, number, put, read, text},
-        db::{Filter, Item, Table, Write},
+        db::{Item, Table, Write},
         key::{Key, List, Sort},
         list::Listing,
     },
@@ -113,14 +114,23 @@ pub struct Event {
     parts: usize,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct EventFilter {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub endpoint: Option<EndpointId>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EventState>,
     /// Included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     /// Excluded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
 }
 
@@ -148,14 +158,9 @@ impl TenantStore {
         filter: EventFilter,
         page: &PageRequest,
     ) -> Result<Page<Event>, ApiError> {
-        let from = EventId::first_at(filter.since.unwrap_or(Timestamp::UNIX_EPOCH));
-        let to = EventId::first_at(filter.until.unwrap_or(Timestamp::MAX));
-        let listing = Listing::between(List::Events, from.to_string(), to.to_string());
-        let rest = Filter::default()
-            .equals("endpoint_id", filter.endpoint)
-            .equals("type", filter.kind)
-            .equals("state", filter.state.map(EventState::name));
-        self.page(listing, &rest, page).await
+        let (from, to) = filter.range();
+        let listing = Listing::between(List::Events, from, to);
+        self.page(listing, &filter.rest(), page).await
     }
 
     /// The event with its attempts and, where it is kept, its payload.

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::id::{AuditId, EndpointId, EventId, SessionId, TenantId, UserId};
+use crate::id::{AuditId, EndpointId, EventId, JobId, SessionId, TenantId, UserId};
+use crate::limit::RateLimit;
 
 /// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
 pub(crate) const EVENT_SHARDS: u128 = 16;
 
 /// Where a row of one tenant is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) pk: String,
     pub(crate) sk: String,
@@ -30,6 +31,13 @@ pub(crate) enum Sort {
     /// Marks a vendor's event as applied. The hash covers the vendor's id or the body.
     Dedupe(EndpointId, String),
     Audit(AuditId),
+    /// One place of an endpoint's ring of refused requests.
+    Rejection(EndpointId, u64),
+    /// The bucket of an endpoint's rate limit. A changed limit is another bucket.
+    EndpointLimit(EndpointId, RateLimit),
+    Job(JobId),
+    /// How many jobs are unfinished.
+    JobCount,
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -40,6 +48,7 @@ pub(crate) enum List {
     Endpoints,
     Events,
     Audit,
+    Jobs,
 }
 
 impl Key {
@@ -49,10 +58,15 @@ impl Key {
             | Sort::User(_)
             | Sort::Session(..)
             | Sort::Endpoint(_)
-            | Sort::Audit(_) => partition(tenant),
+            | Sort::Audit(_)
+            | Sort::Job(_)
+            | Sort::JobCount => partition(tenant),
             Sort::Event(id) | Sort::EventPart(id, _) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
+            Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
+            // A partition for each bucket: a hot one slows none of the others.
+            Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
             Sort::Dedupe(_, hash) => event_partition(tenant, shard_of_hash(hash)),
         };
         let sk = match sort {
@@ -64,6 +78,10 @@ impl Key {
             Sort::EventPart(id, part) => format!("{id}#{part}"),
             Sort::Dedupe(endpoint, hash) => format!("DEDUPE#{endpoint}#{hash}"),
             Sort::Audit(id) => id.to_string(),
+            Sort::Rejection(_, place) => format!("REJ#{place:02}"),
+            Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
+            Sort::Job(id) => format!("JOB#{id}"),
+            Sort::JobCount => "JOBS".to_owned(),
         };
         Self { pk, sk }
     }
@@ -85,6 +103,7 @@ impl List {
             Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
             Self::Events => (event_list(tenant), "evt_".to_owned()),
             Self::Audit => (partition(tenant), "aud_".to_owned()),
+            Self::Jobs => (partition(tenant), "JOB#".to_owned()),
         }
     }
 
@@ -96,6 +115,7 @@ impl List {
             Self::Endpoints => "webhook-endpoints",
             Self::Events => "events",
             Self::Audit => "audit",
+            Self::Jobs => "jobs",
         }
     }
 }

@@ -76,35 +76,35 @@ impl TenantStore {
 }
 
 impl List {
-    fn table(self) -> Table {
+    pub(crate) fn table(self) -> Table {
         match self {
-            Self::Users | Self::Sessions(_) | Self::Endpoints => Table::Platform,
+            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Jobs => Table::Platform,
             Self::Events => Table::Events,
             Self::Audit => Table::Audit,
         }
     }
 
-    fn index(self) -> Option<Index> {
+    pub(crate) fn index(self) -> Option<Index> {
         match self {
             Self::Events => Some(Index::ByTime),
-            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit => None,
+            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit | Self::Jobs => None,
         }
     }
 
     /// What happens is listed latest first, what exists in the order of its making.
     fn is_newest_first(self) -> bool {
         match self {
-            Self::Events | Self::Audit => true,
+            Self::Events | Self::Audit | Self::Jobs => true,
             Self::Users | Self::Sessions(_) | Self::Endpoints => false,
         }
     }
 
     /// The exclusive start key for a sort key out of a cursor; the partition is always the tenant's.
-    fn start(self, tenant: TenantId, sk: &str) -> Item {
+    pub(crate) fn start(self, tenant: TenantId, sk: &str) -> Item {
         let (partition, _) = self.range(tenant);
         let sort = ("sk".to_owned(), AttributeValue::S(sk.to_owned()));
         match self {
-            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit => {
+            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit | Self::Jobs => {
                 Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
             }
             Self::Events => {

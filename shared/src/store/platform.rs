@@ -59,6 +59,10 @@ impl PlatformStore {
         Self { db }
     }
 
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// One transaction: tenant, owner, person, login, session, audit entry.
     pub(crate) async fn register(
         &self,

@@ -11,6 +11,7 @@ use crate::{
     seal,
     store::{Applied, Attempt, EventContent, EventState, Outcome, StoreError, TenantStore},
     webhook::{
+        greeting,
         identity::{EventIdentity, dedupe_key, event_identity},
         presets,
         request::Headers,
@@ -25,6 +26,15 @@ pub async fn apply(app: &App, received: Received) -> JobResult {
         Ok(job) => job,
         Err(error) => return bury(app, None, &received, &error.to_string()).await,
     };
+    if let Job::Arrival {
+        endpoint,
+        brought,
+        sealed,
+        ..
+    } = &job
+    {
+        return greeting::keep(&job.open(app, started), *endpoint, *brought, sealed).await;
+    }
     let run = Run {
         app,
         store: job.open(app, started),
@@ -65,7 +75,7 @@ struct Content {
 }
 
 /// How long a marker is kept when the scheme is not at hand: the longest of all schemes.
-const REPLAY_DEDUPE_DAYS: u16 = 30;
+const REPLAY_DEDUPE_DAYS: u16 = 31;
 
 impl Work {
     fn of(job: &Job) -> Result<Self, Failure> {
@@ -75,14 +85,18 @@ impl Work {
                 content: None,
             }),
             Job::Delivery { delivery, .. } => Self::of_delivery(delivery),
+            Job::Arrival { .. } => Err(Failure::Permanent("it carries no event".to_owned())),
         }
     }
 
     fn of_delivery(delivery: &Delivery) -> Result<Self, Failure> {
         let permanent = |error: anyhow::Error| Failure::Permanent(format!("{error:#}"));
-        let scheme = presets::find(&delivery.scheme).ok_or_else(|| {
-            Failure::Permanent(format!("the scheme {} is not known", delivery.scheme))
-        })?;
+        let declared = delivery.custom_scheme.as_deref();
+        let scheme = declared
+            .or_else(|| presets::find(&delivery.scheme))
+            .ok_or_else(|| {
+                Failure::Permanent(format!("the scheme {} is not known", delivery.scheme))
+            })?;
         let body = delivery.body.bytes().map_err(permanent)?;
         let pairs: Vec<(&str, &[u8])> = delivery
             .headers

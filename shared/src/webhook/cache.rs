@@ -1,6 +1,7 @@
 //! Endpoints as a receiver holds them: secrets opened and prepared once, trusted for a short while.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -10,15 +11,24 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     app::App,
     id::{EndpointId, TenantId},
+    limit::RateLimit,
     problem::ApiError,
-    seal::Purpose,
-    store::{Endpoint, address_hash, secret_owner},
-    webhook::{keys::Keys, presets, scheme::Scheme},
+    seal::{Purpose, Secret},
+    store::{Endpoint, EndpointSecret, address_hash, secret_owner},
+    webhook::{
+        AllowList,
+        handshake::Arrival,
+        keys::Keys,
+        scheme::{Scheme, Shape},
+    },
 };
 
 /// How long a receiver may act on an endpoint as it was: a rotated secret, a disabled or deleted
 /// endpoint are seen by every instance after this time at the latest.
 pub const ENDPOINT_STALENESS: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long after a change a vendor's ping is expected.
+const SETTLING: SignedDuration = SignedDuration::from_hours(24);
 
 /// Endpoints held at once; about a kilobyte each.
 const CAPACITY: usize = 10_000;
@@ -27,9 +37,25 @@ const CAPACITY: usize = 10_000;
 pub(crate) struct Listener {
     pub(crate) tenant: TenantId,
     pub(crate) endpoint: EndpointId,
-    pub(crate) scheme: &'static Scheme,
+    pub(crate) scheme: Cow<'static, Scheme>,
+    /// Those of expired secrets are among them, so that a refusal can be explained.
     pub(crate) keys: Keys,
+    /// In the order of `keys`.
+    pub(crate) secrets: Vec<EndpointSecret>,
+    pub(crate) allowed_ips: AllowList,
+    pub(crate) rate_limit: Option<RateLimit>,
+    changed_at: Timestamp,
     read_at: Timestamp,
+}
+
+impl Listener {
+    /// What the endpoint waits for.
+    pub(crate) fn arrival(&self, now: Timestamp) -> Arrival {
+        Arrival {
+            without_secret: self.secrets.is_empty(),
+            just_changed: now.duration_since(self.changed_at) < SETTLING,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -83,28 +109,48 @@ async fn prepare(
     endpoint: &Endpoint,
     now: Timestamp,
 ) -> Result<Listener, ApiError> {
-    let scheme = presets::find(&endpoint.scheme).ok_or_else(|| {
-        ApiError::Internal(anyhow::anyhow!(
-            "endpoint {} has the unknown scheme {}",
-            endpoint.id,
-            endpoint.scheme
-        ))
-    })?;
-    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
-    let owner = secret_owner(tenant, endpoint.id);
-    let open = |sealed| keyring.root().open(Purpose::WebhookSecret, &owner, sealed);
-    let secrets: Result<Vec<_>, _> = endpoint.secrets.iter().map(open).collect();
-    let secrets = secrets.map_err(|error| ApiError::Internal(error.into()))?;
-    let exposed: Vec<&[u8]> = secrets
+    let scheme = endpoint.scheme_data()?;
+    let opened = opened_secrets(app, tenant, endpoint.id, &endpoint.secrets, now).await?;
+    let exposed: Vec<&[u8]> = opened
         .iter()
         .map(|secret| secret.expose().as_slice())
         .collect();
-    let keys = Keys::prepare(scheme, &exposed).map_err(|error| ApiError::Internal(error.into()))?;
+    let waits = exposed.is_empty() && scheme.challenge.brings_secret();
+    let keys = match (scheme.shape() == Shape::Unsigned, endpoint.allow_unsigned) {
+        (false, _) if waits => Ok(Keys::none()),
+        (false, _) => Keys::prepare(&scheme, &exposed),
+        (true, true) => Keys::unsigned(&scheme),
+        (true, false) => Ok(Keys::none()),
+    };
+    let keys = keys.map_err(|error| ApiError::Internal(error.into()))?;
     Ok(Listener {
         tenant,
         endpoint: endpoint.id,
         scheme,
         keys,
+        secrets: endpoint.secrets.clone(),
+        allowed_ips: endpoint.allowed_ips.clone(),
+        rate_limit: endpoint.rate_limit,
+        changed_at: endpoint.updated_at,
         read_at: now,
     })
+}
+
+/// The secrets' values, in the order given. No call: an instance that has read an endpoint has the keys.
+pub(crate) async fn opened_secrets(
+    app: &App,
+    tenant: TenantId,
+    endpoint: EndpointId,
+    secrets: &[EndpointSecret],
+    now: Timestamp,
+) -> Result<Vec<Secret<Vec<u8>>>, ApiError> {
+    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
+    let owner = secret_owner(tenant, endpoint);
+    let open = |secret: &EndpointSecret| {
+        keyring
+            .root()
+            .open(Purpose::WebhookSecret, &owner, &secret.sealed)
+    };
+    let opened: Result<Vec<_>, _> = secrets.iter().map(open).collect();
+    opened.map_err(|error| ApiError::Internal(error.into()))
 }

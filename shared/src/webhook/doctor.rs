@@ -14,7 +14,7 @@ use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
 use crate::webhook::verify::{self, VerifyError};
 
-pub use explain::explain;
+pub use explain::{explain, remarks};
 
 /// What one vector expects and what the verifier said, in the words of the vector file.
 #[derive(Debug, Clone, PartialEq, Eq)]

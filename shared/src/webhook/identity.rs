@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use aws_lc_rs::digest;
 
 use crate::webhook::encoding;
+use crate::webhook::form_body;
 use crate::webhook::pointer::{self, Scalar};
 use crate::webhook::request::Headers;
 use crate::webhook::scheme::{EventField, Scheme};
 use crate::webhook::verify::select_wire;
+use crate::webhook::xml;
 
 /// A longer id would not fit into a table key; its event is told apart by its body.
 const LONGEST_KEY: usize = 256;
@@ -29,14 +31,14 @@ pub fn event_identity(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> Eve
     }
 }
 
-/// The same for every delivery of one event: the signed event id where there is one, otherwise the
+/// The same for every delivery of one event: the event id, or a token for a single use, where it is
+/// covered by the proof, otherwise the
 /// SHA-256 of the body in hex.
 pub fn dedupe_key(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> String {
     let (_, wire) = select_wire(scheme, headers);
     let signed_id = wire
-        .signs_event_id()
-        .then(|| read(&wire.event_id, headers, body))
-        .flatten()
+        .dedupe_field()
+        .and_then(|field| read(field, headers, body))
         .filter(|id| id.len() <= LONGEST_KEY);
     match signed_id {
         Some(id) => id.into_owned(),
@@ -52,6 +54,8 @@ fn read<'a>(field: &EventField, headers: Headers<'a>, body: &[u8]) -> Option<Cow
             Scalar::Text(text) => Some(Cow::Owned(text)),
             Scalar::Integer(number) => Some(Cow::Owned(number.to_string())),
         },
+        EventField::Form(name) => form_body::find(body, name).map(Cow::Owned),
+        EventField::Xml(name) => xml::texts(body, name).map(|texts| Cow::Owned(texts.join(","))),
         EventField::All(fields) => {
             let values: Option<Vec<_>> = fields
                 .iter()

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey};
 use zeroize::Zeroizing;
 
 use crate::webhook::encoding::{base64_key, hex_key};
-use crate::webhook::scheme::{Algorithm, KeyFormat, Scheme, Wire};
+use crate::webhook::scheme::{Algorithm, KeyFormat, Proof, Scheme, Shape};
 use crate::webhook::verify::VerifyError;
 
 /// The usable secrets of one endpoint, in the order given; prepared for one scheme.
@@ -23,14 +23,19 @@ pub struct Keys {
 )]
 pub(crate) enum PreparedKey {
     Hmac(hmac::Key),
-    /// The secret's bytes, for the schemes that hash it with the content.
-    Digest(Zeroizing<Vec<u8>>),
+    /// The secret's bytes, for the schemes that hash it with the content or send it in clear.
+    Text(Zeroizing<Vec<u8>>),
     Public(ParsedPublicKey),
+    /// No key at all: the endpoint's word that it takes unsigned requests.
+    Unsigned,
 }
 
 impl Keys {
     /// Decodes every secret or refuses all of them: a half-usable rotation must not go unnoticed.
     pub fn prepare<S: AsRef<[u8]>>(scheme: &Scheme, secrets: &[S]) -> Result<Self, VerifyError> {
+        if scheme.shape() == Shape::Unsigned {
+            return Err(VerifyError::Unsigned);
+        }
         if secrets.is_empty() {
             return Err(VerifyError::NoSecret);
         }
@@ -42,10 +47,31 @@ impl Keys {
         for (index, secret) in secrets.iter().enumerate() {
             let bytes = decode(scheme.key_format, secret.as_ref()).ok_or(unusable(index))?;
             for (wire, keys) in scheme.wires().zip(&mut by_wire) {
-                keys.push(PreparedKey::new(wire, &bytes).ok_or(unusable(index))?);
+                keys.push(PreparedKey::new(&wire.proof, &bytes).ok_or(unusable(index))?);
             }
         }
         Ok(Self { by_wire })
+    }
+
+    /// The keys of an endpoint that says in as many words that it takes unsigned requests.
+    ///
+    /// # Errors
+    /// The scheme has a proof, and no option replaces it.
+    pub fn unsigned(scheme: &Scheme) -> Result<Self, VerifyError> {
+        if scheme.shape() != Shape::Unsigned {
+            return Err(VerifyError::NoSecret);
+        }
+        let key = |_| vec![PreparedKey::Unsigned];
+        Ok(Self {
+            by_wire: scheme.wires().map(key).collect(),
+        })
+    }
+
+    /// No keys: nothing verifies.
+    pub(crate) fn none() -> Self {
+        Self {
+            by_wire: Vec::new(),
+        }
     }
 
     pub(crate) fn of_wire(&self, index: usize) -> &[PreparedKey] {
@@ -54,22 +80,37 @@ impl Keys {
 }
 
 impl PreparedKey {
-    pub(crate) fn new(wire: &Wire, bytes: &Zeroizing<Vec<u8>>) -> Option<Self> {
-        match wire.algorithm {
+    /// `None` where the proof takes no key, or not this one.
+    pub(crate) fn new(proof: &Proof, bytes: &Zeroizing<Vec<u8>>) -> Option<Self> {
+        match proof {
+            Proof::Signature(signature) => Self::of_algorithm(signature.algorithm, bytes),
+            Proof::Canonical(canonical) => Self::of_algorithm(canonical.algorithm(), bytes),
+            Proof::Credential(_) => Some(Self::Text(bytes.clone())),
+            Proof::Unsigned => None,
+        }
+    }
+
+    pub(crate) fn of_algorithm(algorithm: Algorithm, bytes: &Zeroizing<Vec<u8>>) -> Option<Self> {
+        let public = |key: Result<ParsedPublicKey, _>| key.ok().map(Self::Public);
+        match algorithm {
             Algorithm::HmacSha256 => Some(Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes))),
             Algorithm::HmacSha1 => Some(Self::Hmac(hmac::Key::new(
                 hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
                 bytes,
             ))),
-            Algorithm::Sha256 => Some(Self::Digest(bytes.clone())),
-            Algorithm::Ed25519 => ParsedPublicKey::new(&ED25519, bytes.as_slice())
-                .ok()
-                .map(Self::Public),
-            Algorithm::EcdsaP256Sha256 => {
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, bytes.as_slice())
-                    .ok()
-                    .map(Self::Public)
-            }
+            Algorithm::Sha256 => Some(Self::Text(bytes.clone())),
+            Algorithm::Ed25519 => public(ParsedPublicKey::new(&ED25519, bytes.as_slice())),
+            Algorithm::EcdsaP256Sha256 => public(ParsedPublicKey::new(
+                &ECDSA_P256_SHA256_ASN1,
+                bytes.as_slice(),
+            )),
+        }
+    }
+
+    pub(crate) fn allows_unsigned(&self) -> bool {
+        match self {
+            Self::Unsigned => true,
+            Self::Hmac(_) | Self::Text(_) | Self::Public(_) => false,
         }
     }
 }
@@ -79,6 +120,11 @@ pub(crate) fn decode(format: KeyFormat, secret: &[u8]) -> Option<Zeroizing<Vec<u
     let text = std::str::from_utf8(secret).ok();
     let bytes = match format {
         KeyFormat::Utf8 => Some(secret.to_vec()),
+        KeyFormat::Text64 => (text?.chars().count() == 64).then(|| secret.to_vec()),
+        KeyFormat::UserPassword => match text?.split_once(':')? {
+            ("", _) | (_, "") => None,
+            (_, _) => Some(secret.to_vec()),
+        },
         KeyFormat::Base64 | KeyFormat::SpkiBase64 => base64_key(text?),
         KeyFormat::Hex => hex_key(text?),
         KeyFormat::Whsec => base64_key(strip(text?, "whsec_")),

@@ -1,20 +1,27 @@
 //! Accepting a vendor's request: raw bytes in, one queue message out. Nothing in the body is acted
 //! on here; only a request whose signature holds becomes a [`Verified`] delivery.
 
-use http::HeaderMap;
+use std::{borrow::Cow, net::IpAddr};
+
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use jiff::Timestamp;
 
 use crate::{
     app::App,
     id::{EventId, TenantId},
+    limit::{self, OverLimit},
     problem::ApiError,
     queue::{Body, Delivery, Job, MAX_MESSAGE_LEN},
+    store::{Key, Sort},
     webhook::{
+        admission::{Refusal, admit},
         cache::Listener,
-        handshake::{Handshake, handshake},
+        custom::CUSTOM,
+        greeting::greet,
+        handshake::{Answer, handshake, reply},
+        rejections::{self, Refused},
         request::{Headers, RawRequest},
-        scheme::{EventField, Scheme},
-        verify::verify,
+        scheme::{EventField, Proof, Scheme, SignatureSource},
     },
 };
 
@@ -37,6 +44,8 @@ impl<T> Verified<T> {
 pub struct Incoming<'a> {
     /// The last segment of the endpoint's URL.
     pub address: &'a str,
+    /// Who sends, as the gateway saw it.
+    pub client: Option<IpAddr>,
     /// The full URL that the vendor was given.
     pub url: &'a str,
     pub method: &'a str,
@@ -48,21 +57,16 @@ pub struct Incoming<'a> {
 pub enum Receipt {
     /// 202: the event is on the queue, durably.
     Accepted(EventId),
-    /// 200: the vendor's proof that the address is ours.
-    Handshake(Handshake),
+    /// 200: what the vendor asks for in a handshake, or wants to read when its event is on the queue.
+    Handshake(Answer),
 }
 
 /// Verifies and queues. One network call when the endpoint is known to this instance.
 ///
 /// # Errors
-/// An unknown address, a disabled endpoint and a signature that does not hold are one and the same
-/// refusal; a body over the limits is named as such.
+/// An unknown address, a disabled endpoint, a client whose address is not allowed and a signature
+/// that does not hold are one and the same refusal; a body over the limits is named as such.
 pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiError> {
-    if incoming.body.len() > MAX_BODY_LEN {
-        return Err(ApiError::TooLarge {
-            limit_bytes: MAX_BODY_LEN,
-        });
-    }
     let now = app.clock.now();
     let Some(listener) = app.endpoints.get(app, incoming.address, now).await? else {
         tracing::info!("a webhook for an unknown address was refused");
@@ -74,16 +78,26 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
         headers: Headers::Map(incoming.headers),
         body: incoming.body,
     };
-    let scheme = listener.scheme;
-    let authentic = match verify(scheme, &request, &listener.keys, now.as_second()) {
+    let scheme = &*listener.scheme;
+    let door = Door {
+        app,
+        listener: &listener,
+        incoming: &incoming,
+        now,
+    };
+    let authentic = match admit(&listener, incoming.client, &request, now) {
         Ok(authentic) => authentic,
-        Err(reason) => {
-            tracing::info!(endpoint.id = %listener.endpoint, %reason, "a webhook was refused");
-            return Err(ApiError::NotVerified);
-        }
+        Err(refusal @ Refusal::Proof(_)) => match greet(app, &listener, &request).await? {
+            Some(answer) => return Ok(Receipt::Handshake(answer)),
+            None => return Err(door.refuse(&request, &refusal).await),
+        },
+        Err(refusal) => return Err(door.refuse(&request, &refusal).await),
     };
     if let Some(handshake) = handshake(scheme, &listener.keys, authentic, incoming.body) {
         return Ok(Receipt::Handshake(handshake));
+    }
+    if let Err(over) = door.count(1).await {
+        return Err(door.refuse(&request, &Refusal::OverLimit(over)).await);
     }
     let delivery = delivery(app, &listener, &request, now)?;
     let event = delivery.event;
@@ -93,16 +107,91 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
     });
     let message = job.text().map_err(ApiError::Internal)?;
     if message.len() > MAX_MESSAGE_LEN {
-        return Err(ApiError::TooLarge {
-            limit_bytes: MAX_MESSAGE_LEN,
-        });
+        let limit_bytes = MAX_MESSAGE_LEN;
+        return Err(door
+            .refuse(&request, &Refusal::TooLarge { limit_bytes })
+            .await);
     }
     let queue = app.config.events_queue_url()?;
     app.queue
         .send(queue, listener.tenant, message)
         .await
         .map_err(ApiError::Unavailable)?;
-    Ok(Receipt::Accepted(event))
+    match reply(scheme) {
+        Some(answer) => Ok(Receipt::Handshake(answer)),
+        None => Ok(Receipt::Accepted(event)),
+    }
+}
+
+/// The answer to a body that is too long to be read. The endpoint's owner finds it among the rejections.
+pub async fn refuse_oversized(
+    app: &App,
+    address: &str,
+    client: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> ApiError {
+    let now = app.clock.now();
+    let refusal = Refusal::TooLarge {
+        limit_bytes: MAX_BODY_LEN,
+    };
+    match app.endpoints.get(app, address, now).await {
+        Ok(Some(listener)) => {
+            let said = headers
+                .get(CONTENT_LENGTH)
+                .and_then(|value| value.to_str().ok());
+            let refused = Refused {
+                listener: &listener,
+                client,
+                headers,
+                request: None,
+                said_len: said.and_then(|text| text.parse().ok()),
+                refusal: &refusal,
+                now,
+            };
+            rejections::keep(app, refused).await;
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "an oversized body's endpoint was not found out"),
+    }
+    refusal.answer()
+}
+
+/// One request at one endpoint.
+struct Door<'a> {
+    app: &'a App,
+    listener: &'a Listener,
+    incoming: &'a Incoming<'a>,
+    now: Timestamp,
+}
+
+impl Door<'_> {
+    /// Takes permits of the endpoint's rate limit. Only who has proved who they are gets this far:
+    /// nobody else can use the permits up.
+    async fn count(&self, cost: u32) -> Result<(), OverLimit> {
+        let Some(limit) = self.listener.rate_limit else {
+            return Ok(());
+        };
+        let sort = Sort::EndpointLimit(self.listener.endpoint, limit);
+        let key = Key::new(self.listener.tenant, &sort);
+        limit::take(self.app, "endpoint", &key, limit, cost, self.now).await
+    }
+
+    /// Keeps the reason for the endpoint's owner; the sender gets the refusal's answer.
+    async fn refuse(&self, request: &RawRequest<'_>, refusal: &Refusal) -> ApiError {
+        let endpoint = self.listener.endpoint;
+        tracing::info!(endpoint.id = %endpoint, reason = %refusal, "a webhook was refused");
+        let refused = Refused {
+            listener: self.listener,
+            client: self.incoming.client,
+            headers: self.incoming.headers,
+            request: Some(request),
+            said_len: None,
+            refusal,
+            now: self.now,
+        };
+        rejections::keep(self.app, refused).await;
+        refusal.answer()
+    }
 }
 
 fn delivery(
@@ -112,12 +201,17 @@ fn delivery(
     now: Timestamp,
 ) -> Result<Delivery, ApiError> {
     let pair = |name: &str| Some((name.to_owned(), request.headers.text(name)?.to_owned()));
+    let (scheme, custom_scheme) = match &listener.scheme {
+        Cow::Borrowed(scheme) => (scheme.name.clone().into_owned(), None),
+        Cow::Owned(scheme) => (CUSTOM.to_owned(), Some(Box::new(scheme.clone()))),
+    };
     let mut names = vec!["content-type"];
-    identity_headers(listener.scheme, &mut names);
+    identity_headers(&listener.scheme, &mut names);
     Ok(Delivery {
         event: app.ids.make(now),
         endpoint: listener.endpoint,
-        scheme: listener.scheme.name.clone().into_owned(),
+        scheme,
+        custom_scheme,
         received_at: now,
         headers: names.into_iter().filter_map(pair).collect(),
         body: Body::of(request.body).map_err(ApiError::Internal)?,
@@ -129,8 +223,16 @@ fn identity_headers<'s>(scheme: &'s Scheme, names: &mut Vec<&'s str>) {
     for wire in scheme.wires() {
         header_names(&wire.event_id, names);
         header_names(&wire.event_type, names);
+        header_names(&wire.single_use, names);
         // What tells the wires of a scheme apart.
-        names.extend(wire.id_header.as_deref());
+        if let Proof::Signature(signature) = &wire.proof {
+            names.extend(signature.id_header.as_deref());
+            if let (SignatureSource::Header { name }, [_, ..]) =
+                (&signature.source, &*scheme.alternatives)
+            {
+                names.push(name);
+            }
+        }
     }
     names.sort_unstable();
     names.dedup();
@@ -138,7 +240,7 @@ fn identity_headers<'s>(scheme: &'s Scheme, names: &mut Vec<&'s str>) {
 
 fn header_names<'s>(field: &'s EventField, names: &mut Vec<&'s str>) {
     match field {
-        EventField::None | EventField::Pointer(_) => {}
+        EventField::None | EventField::Pointer(_) | EventField::Form(_) | EventField::Xml(_) => {}
         EventField::Header(name) => names.push(name),
         EventField::All(fields) | EventField::Any(fields) => {
             fields.iter().for_each(|field| header_names(field, names));

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::webhook::scheme::{EventField, Scheme, TimeUnit, Timestamp, TimestampSource};
+use crate::webhook::scheme::{
+    EventField, Proof, Scheme, Signature, TimeUnit, Timestamp, TimestampSource,
+};
 
 const EVENT_TYPE: &str = "example.event";
 
@@ -19,6 +21,8 @@ fn template(scheme: &str) -> Option<&'static str> {
         "standardwebhooks" => Some(include_str!("sample/standardwebhooks_invoice_paid.json")),
         "stripe" => Some(include_str!("sample/stripe_invoice_paid.json")),
         "github" => Some(include_str!("sample/github_push.json")),
+        "salesforce" => Some(include_str!("sample/salesforce_outbound_message.xml")),
+        "twilio" | "twilio_sharedkey" => Some(include_str!("sample/twilio_message_status.txt")),
         "slack" => Some(include_str!("sample/slack_event_callback.json")),
         _ => None,
     }
@@ -45,11 +49,15 @@ fn generic(scheme: &Scheme, id: &str, timestamp_unix_s: i64) -> Value {
     set_field(&mut body, &scheme.wire.event_type, &Value::from(EVENT_TYPE));
     let place = if body.is_array() { "/0/id" } else { "/id" };
     set(&mut body, place, Value::from(id));
-    if let Some(Timestamp {
-        source: TimestampSource::Body { pointer },
-        unit,
+    if let Proof::Signature(Signature {
+        timestamp:
+            Some(Timestamp {
+                source: TimestampSource::Body { pointer },
+                unit,
+                ..
+            }),
         ..
-    }) = &scheme.wire.timestamp
+    }) = &scheme.wire.proof
     {
         let time = match unit {
             TimeUnit::Milliseconds => timestamp_unix_s.saturating_mul(1_000),
@@ -62,7 +70,7 @@ fn generic(scheme: &Scheme, id: &str, timestamp_unix_s: i64) -> Value {
 
 fn set_field(body: &mut Value, field: &EventField, value: &Value) {
     match field {
-        EventField::None | EventField::Header(_) => {}
+        EventField::None | EventField::Header(_) | EventField::Form(_) | EventField::Xml(_) => {}
         EventField::Pointer(pointer) => set(body, pointer, value.clone()),
         EventField::All(fields) => {
             for field in fields.iter() {

@@ -1,12 +1,16 @@
 //! The inverse of `verify`: the headers that a vendor sends with a body. What it signs, `verify` accepts.
 
+mod canonical;
+mod inline;
+
 use aws_lc_rs::signature::Ed25519KeyPair;
 
 use crate::webhook::encoding::{base64_key, encode, hex_key};
 use crate::webhook::keys::{self, PreparedKey};
 use crate::webhook::request::{Headers, RawRequest};
 use crate::webhook::scheme::{
-    Algorithm, Form, KeyFormat, Part, Scheme, SignatureSource, TimeUnit, TimestampSource, Wire,
+    Algorithm, Credential, Encoding, Form, KeyFormat, Part, Proof, Scheme, Signature,
+    SignatureSource, TimeUnit, TimestampSource, Wire,
 };
 use crate::webhook::verify::Signed;
 
@@ -20,70 +24,162 @@ pub struct Outgoing<'a> {
     pub body: &'a [u8],
 }
 
+impl<'a> Outgoing<'a> {
+    fn request(&self) -> RawRequest<'a> {
+        RawRequest {
+            method: self.method,
+            url: self.url,
+            headers: Headers::Pairs(&[]),
+            body: self.body,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     #[error("the secret must be {expected}")]
     UnusableSecret { expected: &'static str },
     #[error("signing with {algorithm:?} is not supported, only verifying")]
     VerifyOnly { algorithm: Algorithm },
+    #[error("the body must be {expected}")]
+    UnusableBody { expected: &'static str },
+    #[error("the proof does not lie in the headers alone")]
+    BeyondHeaders,
     #[error("the time must be after 1970, got {unix_s} s")]
     UnusableTime { unix_s: i64 },
 }
 
+/// A request as the vendor would send it: a proof may lie in the URL or the body as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    pub headers: Vec<(String, String)>,
+    pub url: String,
+    pub body: Vec<u8>,
+}
+
 /// The headers of the scheme's preferred family, in the vendor's spelling. For an Ed25519 scheme the
 /// secret is the private key: `whsk_` and base64, or hex, of the seed with or without the public key.
+///
+/// # Errors
+/// The secret is unusable, or the proof does not lie in the headers alone: see [`dispatch`].
 pub fn sign(
     scheme: &Scheme,
     secret: &[u8],
     outgoing: &Outgoing<'_>,
 ) -> Result<Vec<(String, String)>, SignError> {
-    sign_wire(scheme.key_format, &scheme.wire, secret, outgoing)
+    let mut headers = companions(&scheme.wire, outgoing);
+    headers.extend(match &scheme.wire.proof {
+        Proof::Signature(rule) => signature_headers(scheme.key_format, rule, secret, outgoing)?,
+        Proof::Canonical(canonical) => {
+            let proven = canonical::prove(*canonical, scheme.key_format, secret, outgoing)?;
+            if proven.body != outgoing.body || proven.url != outgoing.url {
+                return Err(SignError::BeyondHeaders);
+            }
+            proven.headers
+        }
+        Proof::Credential(credential) => {
+            vec![credential_header(credential, scheme.key_format, secret)?]
+        }
+        Proof::Unsigned => Vec::new(),
+    });
+    Ok(headers)
 }
 
-pub(crate) fn sign_wire(
+/// The whole request, its proof wherever the scheme has it.
+pub fn dispatch(
+    scheme: &Scheme,
+    secret: &[u8],
+    outgoing: &Outgoing<'_>,
+) -> Result<Dispatch, SignError> {
+    let unchanged = |headers| Dispatch {
+        headers,
+        url: outgoing.url.to_owned(),
+        body: outgoing.body.to_vec(),
+    };
+    let proven = match &scheme.wire.proof {
+        Proof::Canonical(canonical) => {
+            canonical::prove(*canonical, scheme.key_format, secret, outgoing)?
+        }
+        Proof::Credential(
+            credential @ (Credential::Query { .. }
+            | Credential::Json { .. }
+            | Credential::Xml { .. }),
+        ) => {
+            let secret = credential_text(scheme.key_format, secret)?;
+            inline::put(credential, secret, unchanged(Vec::new()))
+        }
+        Proof::Signature(_)
+        | Proof::Credential(Credential::Header { .. } | Credential::Basic)
+        | Proof::Unsigned => return sign(scheme, secret, outgoing).map(unchanged),
+    };
+    let mut headers = companions(&scheme.wire, outgoing);
+    headers.extend(proven.headers);
+    Ok(Dispatch { headers, ..proven })
+}
+
+fn signature_headers(
     key_format: KeyFormat,
-    wire: &Wire,
+    rule: &Signature,
     secret: &[u8],
     outgoing: &Outgoing<'_>,
 ) -> Result<Vec<(String, String)>, SignError> {
-    let timestamp = timestamp_text(wire, outgoing)?;
-    let request = RawRequest {
-        method: outgoing.method,
-        url: outgoing.url,
-        headers: Headers::Pairs(&[]),
-        body: outgoing.body,
-    };
+    let timestamp = timestamp_text(rule, outgoing)?;
     let signed = Signed {
         id: outgoing.id,
         timestamp: &timestamp,
-        request: &request,
+        request: &outgoing.request(),
     };
-    let signature = signature(key_format, wire, secret, &signed)?;
+    let signature = signature(key_format, rule, secret, &signed)?;
 
-    let mut headers = companions(wire, &signed);
-    if let Some(name) = &wire.id_header {
+    let mut headers = Vec::new();
+    if let Some(name) = &rule.id_header {
         headers.push((name.to_string(), outgoing.id.to_owned()));
     }
-    let mut signature_entry = entry(&wire.form, &signature);
-    match wire.timestamp.as_ref().map(|rule| &rule.source) {
+    let mut signature_entry = entry(&rule.form, &signature);
+    match rule.timestamp.as_ref().map(|time| &time.source) {
         Some(TimestampSource::Header { name }) => headers.push((name.to_string(), timestamp)),
         Some(TimestampSource::SignatureKey { key }) => {
-            let separator = separator(&wire.form);
+            let separator = separator(&rule.form);
             signature_entry = format!("{key}={timestamp}{separator}{signature_entry}");
         }
         Some(TimestampSource::Body { .. }) | None => {}
     }
-    headers.push((signature_header(&wire.signature), signature_entry));
+    headers.push((signature_header(&rule.source), signature_entry));
     Ok(headers)
 }
 
-fn timestamp_text(wire: &Wire, outgoing: &Outgoing<'_>) -> Result<String, SignError> {
+fn credential_header(
+    credential: &Credential,
+    key_format: KeyFormat,
+    secret: &[u8],
+) -> Result<(String, String), SignError> {
+    let secret = credential_text(key_format, secret)?;
+    match credential {
+        Credential::Header { name, prefix } => Ok((name.to_string(), format!("{prefix}{secret}"))),
+        Credential::Basic => {
+            let value = encode(Encoding::Base64, secret.as_bytes());
+            Ok(("Authorization".to_owned(), format!("Basic {value}")))
+        }
+        Credential::Query { .. } | Credential::Json { .. } | Credential::Xml { .. } => {
+            Err(SignError::BeyondHeaders)
+        }
+    }
+}
+
+fn credential_text(key_format: KeyFormat, secret: &[u8]) -> Result<&str, SignError> {
+    let usable = keys::decode(key_format, secret).and(std::str::from_utf8(secret).ok());
+    usable.ok_or(SignError::UnusableSecret {
+        expected: key_format.expected(),
+    })
+}
+
+fn timestamp_text(rule: &Signature, outgoing: &Outgoing<'_>) -> Result<String, SignError> {
     let unix_s = outgoing.timestamp_unix_s;
     let unusable = SignError::UnusableTime { unix_s };
     if unix_s <= 0 {
         return Err(unusable);
     }
-    match wire.timestamp.as_ref().map(|rule| rule.unit) {
+    match rule.timestamp.as_ref().map(|time| time.unit) {
         Some(TimeUnit::Seconds) => Ok(unix_s.to_string()),
         Some(TimeUnit::Milliseconds) => match unix_s.checked_mul(1_000) {
             Some(unix_ms) => Ok(unix_ms.to_string()),
@@ -99,39 +195,43 @@ fn timestamp_text(wire: &Wire, outgoing: &Outgoing<'_>) -> Result<String, SignEr
 
 fn signature(
     key_format: KeyFormat,
-    wire: &Wire,
+    rule: &Signature,
     secret: &[u8],
     signed: &Signed<'_>,
 ) -> Result<String, SignError> {
-    let bytes = match wire.algorithm {
+    let bytes = match rule.algorithm {
         Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256 => {
-            match mac_key(key_format, wire, secret)? {
-                PreparedKey::Hmac(key) => signed.mac(wire, &key).as_ref().to_vec(),
-                PreparedKey::Digest(secret) => signed.digest(wire, &secret).as_ref().to_vec(),
-                PreparedKey::Public(_) => {
+            match mac_key(key_format, rule.algorithm, secret)? {
+                PreparedKey::Hmac(key) => signed.mac(rule, &key).as_ref().to_vec(),
+                PreparedKey::Text(secret) => signed.digest(rule, &secret).as_ref().to_vec(),
+                PreparedKey::Public(_) | PreparedKey::Unsigned => {
                     return Err(SignError::VerifyOnly {
-                        algorithm: wire.algorithm,
+                        algorithm: rule.algorithm,
                     });
                 }
             }
         }
         Algorithm::Ed25519 => {
             let key = private_key(key_format, secret)?;
-            key.sign(&signed.message(wire)).as_ref().to_vec()
+            key.sign(&signed.message(rule)).as_ref().to_vec()
         }
         // Signing with ECDSA needs randomness, which this module has none of.
         Algorithm::EcdsaP256Sha256 => {
             return Err(SignError::VerifyOnly {
-                algorithm: wire.algorithm,
+                algorithm: rule.algorithm,
             });
         }
     };
-    Ok(encode(wire.encoding, &bytes))
+    Ok(encode(rule.encoding, &bytes))
 }
 
-fn mac_key(key_format: KeyFormat, wire: &Wire, secret: &[u8]) -> Result<PreparedKey, SignError> {
+fn mac_key(
+    key_format: KeyFormat,
+    algorithm: Algorithm,
+    secret: &[u8],
+) -> Result<PreparedKey, SignError> {
     keys::decode(key_format, secret)
-        .and_then(|bytes| PreparedKey::new(wire, &bytes))
+        .and_then(|bytes| PreparedKey::of_algorithm(algorithm, &bytes))
         .ok_or(SignError::UnusableSecret {
             expected: key_format.expected(),
         })
@@ -150,6 +250,8 @@ fn private_key(key_format: KeyFormat, secret: &[u8]) -> Result<Ed25519KeyPair, S
         | KeyFormat::Hex
         | KeyFormat::Whsec
         | KeyFormat::WhsecOrUtf8
+        | KeyFormat::Text64
+        | KeyFormat::UserPassword
         | KeyFormat::SpkiBase64 => (
             text.strip_prefix("whsk_").and_then(base64_key),
             "whsk_ followed by base64 of a 32-byte Ed25519 seed, or of seed and public key",
@@ -167,7 +269,12 @@ fn private_key(key_format: KeyFormat, secret: &[u8]) -> Result<Ed25519KeyPair, S
 }
 
 /// The headers beside the signature: those the vendor always sends and those a verifier demands.
-fn companions(wire: &Wire, signed: &Signed<'_>) -> Vec<(String, String)> {
+fn companions(wire: &Wire, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
+    let signed = Signed {
+        id: outgoing.id,
+        timestamp: "",
+        request: &outgoing.request(),
+    };
     let text = |parts: &[Part]| -> String {
         let bytes: Vec<u8> = parts
             .iter()

@@ -1,38 +1,35 @@
-//! Decides whether a request is authentic. The signature is checked over the raw bytes first, freshness
-//! after it, and nothing of the body is parsed before.
+//! Decides whether a request is authentic. The proof is checked over the raw bytes first, freshness
+//! after it. A proof that lies in the body is read from it, and nothing else is.
 
+pub(crate) mod adyen;
+pub(crate) mod contentful;
+mod credential;
 mod error;
 mod form;
+pub(crate) mod mailgun;
+mod signature;
 mod signed;
+pub(crate) mod twilio;
 
-use std::borrow::Cow;
-
-use crate::webhook::keys::Keys;
-use crate::webhook::pointer::{self, Scalar};
+use crate::webhook::keys::{Keys, PreparedKey};
 use crate::webhook::request::{Headers, Lines, RawRequest};
-use crate::webhook::scheme::{
-    BodyRule, Scheme, SignatureSource, Text, TimeUnit, Timestamp, TimestampSource, Wire,
-};
-use crate::webhook::timestamp;
+use crate::webhook::scheme::{BodyRule, Canonical, Proof, Scheme, Text, Wire};
 
 pub use error::{Verdict, VerifyError};
 
 pub(crate) use form::value_of;
-use signed::Signatures;
 pub(crate) use signed::Signed;
 
-const LONGEST_ID: usize = 256;
-
-/// Proof that a request carries a good and fresh signature. Only `verify` makes one.
+/// Evidence that a request carries a good and fresh proof. Only `verify` makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authentic {
-    matched_secret: usize,
+    matched_secret: Option<usize>,
     signed_at_unix_s: Option<i64>,
 }
 
 impl Authentic {
-    /// The index of the secret that matched, first match first.
-    pub fn matched_secret(self) -> usize {
+    /// The index of the secret that matched, first match first; `None` for an unsigned request.
+    pub fn matched_secret(self) -> Option<usize> {
         self.matched_secret
     }
 
@@ -52,30 +49,23 @@ pub fn verify(
     let (index, wire) = select_wire(scheme, request.headers);
     check_envelope(wire, request)?;
 
-    let id = read_id(wire, request.headers)?;
-    let signatures = read_signatures(wire, request.headers)?;
-    let sent = sent_timestamp(wire, request.headers, &signatures)?;
-    let signed = Signed {
-        id,
-        timestamp: sent.map_or("", |(_, text, _)| text),
-        request,
-    };
-    let matched_secret = signed
-        .first_match(wire, &signatures, keys.of_wire(index))
-        .ok_or(VerifyError::SignatureMismatch)?;
-
-    let signed_ms = match (sent, &wire.timestamp) {
-        (Some((rule, _, signed_ms)), _) => Some((rule, signed_ms)),
-        (None, Some(rule)) => Some((rule, body_timestamp(rule, request.body)?)),
-        (None, None) => None,
-    };
-    if let Some((rule, signed_ms)) = signed_ms {
-        timestamp::check_fresh(rule, signed_ms, now_unix_s)?;
+    let keys = keys.of_wire(index);
+    match &wire.proof {
+        Proof::Signature(rule) => signature::verify(rule, request, keys, now_unix_s),
+        Proof::Canonical(Canonical::Twilio | Canonical::TwilioSharedKey) => {
+            twilio::verify(request, keys)
+        }
+        Proof::Canonical(Canonical::AdyenStandard) => adyen::verify(request.body, keys),
+        Proof::Canonical(Canonical::Contentful) => contentful::verify(request, keys, now_unix_s),
+        Proof::Canonical(Canonical::Mailgun) => mailgun::verify(request.body, keys, now_unix_s),
+        Proof::Credential(rule) => credential::verify(rule, request, keys),
+        // Such keys exist only where an endpoint says that it takes unsigned requests.
+        Proof::Unsigned if keys.iter().any(PreparedKey::allows_unsigned) => Ok(Authentic {
+            matched_secret: None,
+            signed_at_unix_s: None,
+        }),
+        Proof::Unsigned => Err(VerifyError::Unsigned),
     }
-    Ok(Authentic {
-        matched_secret,
-        signed_at_unix_s: signed_ms.map(|(_, signed_ms)| signed_ms.div_euclid(1_000)),
-    })
 }
 
 /// The header family to hold the request to: the first whose signature is there and whose fixed
@@ -84,7 +74,7 @@ pub(crate) fn select_wire<'s>(scheme: &'s Scheme, headers: Headers<'_>) -> (usiz
     if scheme.alternatives.is_empty() {
         return (0, &scheme.wire);
     }
-    let signed = |wire: &Wire| carries_signature(wire, headers);
+    let signed = |wire: &Wire| carries_proof(wire, headers);
     let agrees = |wire: &Wire| check_fixed(wire, headers).is_ok();
     let first = |matches: &dyn Fn(&Wire) -> bool| {
         scheme.wires().enumerate().find(|(_, wire)| matches(wire))
@@ -94,12 +84,15 @@ pub(crate) fn select_wire<'s>(scheme: &'s Scheme, headers: Headers<'_>) -> (usiz
         .unwrap_or((0, &scheme.wire))
 }
 
-/// Whether any signature header of this family is present.
-pub(crate) fn carries_signature(wire: &Wire, headers: Headers<'_>) -> bool {
-    match &wire.signature {
-        SignatureSource::Header { name } => headers.contains(name),
-        SignatureSource::Numbered { .. } => headers.contains(&wire.signature.first_header()),
-        SignatureSource::Slots { names } => names.iter().any(|name| headers.contains(name)),
+/// Whether any header of this family's proof is present.
+pub(crate) fn carries_proof(wire: &Wire, headers: Headers<'_>) -> bool {
+    match &wire.proof {
+        Proof::Signature(signature) => signature::is_carried(&signature.source, headers),
+        Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => wire
+            .proof
+            .headers()
+            .first()
+            .is_some_and(|name| headers.contains(name)),
     }
 }
 
@@ -132,102 +125,6 @@ fn check_fixed(wire: &Wire, headers: Headers<'_>) -> Result<(), VerifyError> {
         }
     }
     Ok(())
-}
-
-fn read_id<'a>(wire: &Wire, headers: Headers<'a>) -> Result<&'a str, VerifyError> {
-    let Some(name) = &wire.id_header else {
-        return Ok("");
-    };
-    let id = one_text(headers, name)?;
-    if (1..=LONGEST_ID).contains(&id.len()) {
-        return Ok(id);
-    }
-    Err(VerifyError::MalformedHeader {
-        name: name.clone(),
-        expected: "an id of 1 to 256 characters",
-    })
-}
-
-fn read_signatures<'a>(wire: &Wire, headers: Headers<'a>) -> Result<Signatures<'a>, VerifyError> {
-    let line = |name: &Text| -> Result<&'a str, VerifyError> {
-        let value = one_text(headers, name)?;
-        match form::check(wire, value) {
-            Ok(()) => Ok(value),
-            Err(expected) => Err(VerifyError::MalformedHeader {
-                name: name.clone(),
-                expected,
-            }),
-        }
-    };
-    match &wire.signature {
-        SignatureSource::Header { name } => line(name).map(Signatures::One),
-        SignatureSource::Numbered { prefix, count } => {
-            let mut lines = Vec::new();
-            for number in 1..=*count {
-                let name = Cow::Owned(format!("{prefix}{number}"));
-                if number > 1 && !headers.contains(&name) {
-                    break;
-                }
-                lines.push((None, line(&name)?));
-            }
-            Ok(Signatures::Several(lines))
-        }
-        SignatureSource::Slots { names } => {
-            let mut lines = Vec::new();
-            for (slot, name) in names.iter().enumerate() {
-                if headers.contains(name) {
-                    lines.push((Some(slot), line(name)?));
-                }
-            }
-            if lines.is_empty() {
-                return Err(VerifyError::MissingHeader {
-                    name: wire.signature.first_header(),
-                });
-            }
-            Ok(Signatures::Several(lines))
-        }
-    }
-}
-
-/// The timestamp outside the body: its rule, its text as sent and its value in milliseconds.
-fn sent_timestamp<'a, 'w>(
-    wire: &'w Wire,
-    headers: Headers<'a>,
-    signatures: &Signatures<'a>,
-) -> Result<Option<(&'w Timestamp, &'a str, i64)>, VerifyError> {
-    let Some(rule) = &wire.timestamp else {
-        return Ok(None);
-    };
-    let (name, text) = match &rule.source {
-        TimestampSource::Header { name } => (name.clone(), one_text(headers, name)?),
-        TimestampSource::SignatureKey { key } => (
-            wire.signature.first_header(),
-            signatures.value_of(&wire.form, key).unwrap_or_default(),
-        ),
-        TimestampSource::Body { .. } => return Ok(None),
-    };
-    let Some(signed_ms) = timestamp::parse(rule, text) else {
-        return Err(VerifyError::MalformedHeader {
-            name,
-            expected: timestamp::expected(rule),
-        });
-    };
-    Ok(Some((rule, text, signed_ms)))
-}
-
-fn body_timestamp(rule: &Timestamp, body: &[u8]) -> Result<i64, VerifyError> {
-    let found = match &rule.source {
-        TimestampSource::Body { pointer } => pointer::find(body, pointer),
-        TimestampSource::Header { .. } | TimestampSource::SignatureKey { .. } => None,
-    };
-    let milliseconds = match (found, rule.unit) {
-        (Some(Scalar::Integer(value)), TimeUnit::Seconds) => value.checked_mul(1_000),
-        (Some(Scalar::Integer(value)), TimeUnit::Milliseconds) => Some(value),
-        (Some(Scalar::Integer(_)), TimeUnit::Rfc3339) | (Some(Scalar::Text(_)) | None, _) => None,
-    };
-    milliseconds.ok_or(VerifyError::MalformedBody {
-        expected: "JSON with the time of signing as a whole number",
-    })
 }
 
 fn one_line<'a>(headers: Headers<'a>, name: &Text) -> Result<&'a [u8], VerifyError> {

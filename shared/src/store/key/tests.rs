@@ -21,6 +21,7 @@ proptest! {
     #[test]
     fn every_key_starts_with_its_tenant(hash in ".{0,70}", part in 0_usize..9) {
         let (tenant, user, session, endpoint, event, audit) = ids();
+        let limit = RateLimit { requests: 1, per_seconds: 2, burst: None };
         let sorts = [
             Sort::Tenant,
             Sort::User(user),
@@ -30,6 +31,8 @@ proptest! {
             Sort::EventPart(event, part),
             Sort::Dedupe(endpoint, hash),
             Sort::Audit(audit),
+            Sort::Rejection(endpoint, 7),
+            Sort::EndpointLimit(endpoint, limit),
         ];
         for sort in sorts {
             let key = Key::new(tenant, &sort);

@@ -3,15 +3,15 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp as Instant;
+
 use crate::webhook::keys::Keys;
 use crate::webhook::presets;
 use crate::webhook::request::{Headers, Lines, RawRequest};
-use crate::webhook::scheme::{
-    Encoding, Form, KeyFormat, Part, Scheme, SignatureSource, TimestampSource, Wire,
-};
+use crate::webhook::scheme::{KeyFormat, Proof, Scheme, Text, TimestampSource, Wire, describe};
 use crate::webhook::timestamp;
 use crate::webhook::verify::{
-    Authentic, VerifyError, carries_signature, select_wire, value_of, verify,
+    Authentic, VerifyError, carries_proof, select_wire, value_of, verify,
 };
 
 /// Explains what the verifier sees and why it decides as it does.
@@ -23,8 +23,10 @@ pub fn explain<S: AsRef<[u8]>>(
 ) -> String {
     let (_, wire) = select_wire(scheme, request.headers);
     let mut text = format!("scheme: {} ({})\n", scheme.name, scheme.title);
-    line(&mut text, "signed content", &template(wire));
-    line(&mut text, "signature", &signature_form(wire));
+    let lines = describe::lines(&wire.proof);
+    for (name, value) in &lines {
+        line(&mut text, name, value);
+    }
     for name in names(wire) {
         line(
             &mut text,
@@ -42,7 +44,10 @@ pub fn explain<S: AsRef<[u8]>>(
         Ok(authentic) => line(
             &mut text,
             "verdict",
-            &format!("ok, secret {} matched", authentic.matched_secret() + 1),
+            &match authentic.matched_secret() {
+                Some(index) => format!("ok, secret {} matched", index + 1),
+                None => "ok, without a proof".to_owned(),
+            },
         ),
         Err(error) => line(
             &mut text,
@@ -56,6 +61,21 @@ pub fn explain<S: AsRef<[u8]>>(
         }
     }
     text
+}
+
+/// What a person can do about a refusal: the clock's skew, and every near miss.
+pub fn remarks<S: AsRef<[u8]>>(
+    scheme: &Scheme,
+    request: &RawRequest<'_>,
+    secrets: &[S],
+    now_unix_s: i64,
+    error: &VerifyError,
+) -> Vec<String> {
+    let (_, wire) = select_wire(scheme, request.headers);
+    clock_skew(wire, request.headers, now_unix_s)
+        .into_iter()
+        .chain(hints(scheme, wire, request, secrets, now_unix_s, error))
+        .collect()
 }
 
 fn decide<S: AsRef<[u8]>>(
@@ -73,59 +93,11 @@ fn line(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name}: {value}");
 }
 
-fn template(wire: &Wire) -> String {
-    wire.template
-        .iter()
-        .map(|part| match part {
-            Part::Literal(text) => text.as_ref(),
-            Part::Id => "{id}",
-            Part::Timestamp => "{timestamp}",
-            Part::Method => "{method}",
-            Part::Url => "{url}",
-            Part::Body => "{body}",
-            Part::Secret => "{secret}",
-        })
-        .collect()
-}
-
-fn signature_form(wire: &Wire) -> String {
-    let encoding = match wire.encoding {
-        Encoding::Hex => "lower-case hex",
-        Encoding::HexAnyCase => "hex",
-        Encoding::Base64 => "base64",
-    };
-    let form = match &wire.form {
-        Form::Plain { prefix } => format!("{prefix}<{encoding}>"),
-        Form::KeyValues {
-            separator,
-            signature_key,
-        } => format!("entries {signature_key}=<{encoding}> separated by `{separator}`"),
-        Form::Versioned { separator, version } => {
-            format!("entries {version}<{encoding}> separated by `{separator}`")
-        }
-    };
-    format!("{:?}, {form}", wire.algorithm)
-}
-
 /// Every header that the verifier reads.
-fn names(wire: &Wire) -> Vec<String> {
-    let mut names = match &wire.signature {
-        SignatureSource::Header { .. } | SignatureSource::Numbered { .. } => {
-            vec![wire.signature.first_header().into_owned()]
-        }
-        SignatureSource::Slots { names } => names.iter().map(ToString::to_string).collect(),
-    };
-    if let Some(TimestampSource::Header { name }) = wire.timestamp.as_ref().map(|rule| &rule.source)
-    {
-        names.push(name.to_string());
-    }
-    names.extend(wire.id_header.iter().map(ToString::to_string));
-    names.extend(wire.required_headers.iter().map(ToString::to_string));
-    names.extend(
-        wire.fixed_headers
-            .iter()
-            .map(|fixed| fixed.name.to_string()),
-    );
+fn names(wire: &Wire) -> Vec<Text> {
+    let mut names = wire.proof.headers();
+    names.extend(wire.required_headers.iter().cloned());
+    names.extend(wire.fixed_headers.iter().map(|fixed| fixed.name.clone()));
     names
 }
 
@@ -138,12 +110,15 @@ fn found(headers: Headers<'_>, name: &str) -> String {
 }
 
 fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<String> {
-    let rule = wire.timestamp.as_ref()?;
+    let Proof::Signature(signature) = &wire.proof else {
+        return None;
+    };
+    let rule = signature.timestamp.as_ref()?;
     let sent = match &rule.source {
         TimestampSource::Header { name } => headers.text(name)?,
         TimestampSource::SignatureKey { key } => {
-            let list = headers.text(&wire.signature.first_header())?;
-            value_of(&wire.form, list, key)?
+            let list = headers.text(&signature.source.first_header())?;
+            value_of(&signature.form, list, key)?
         }
         TimestampSource::Body { .. } => return None,
     };
@@ -153,14 +128,21 @@ fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<Stri
             timestamp::expected(rule)
         ));
     };
-    let skew_s = now_unix_s.saturating_sub(signed_ms.div_euclid(1_000));
+    let signed_s = signed_ms.div_euclid(1_000);
+    let skew_s = now_unix_s.saturating_sub(signed_s);
     let direction = if skew_s < 0 { "ahead of" } else { "behind" };
     Some(format!(
-        "the timestamp is {} s {direction} ours, allowed are {} s behind and {} s ahead",
+        "the timestamp is {} s {direction} ours ({} against {}), allowed are {} s behind and {} s ahead",
         skew_s.unsigned_abs(),
+        utc(signed_s),
+        utc(now_unix_s),
         rule.past_s,
         rule.future_s
     ))
+}
+
+fn utc(unix_s: i64) -> String {
+    Instant::from_second(unix_s).map_or_else(|_| format!("{unix_s} s"), |time| time.to_string())
 }
 
 fn hints<S: AsRef<[u8]>>(
@@ -172,13 +154,13 @@ fn hints<S: AsRef<[u8]>>(
     error: &VerifyError,
 ) -> Vec<String> {
     let mut hints = Vec::new();
-    if !carries_signature(wire, request.headers) {
+    if !carries_proof(wire, request.headers) {
         let others: Vec<&str> = presets::all()
             .filter(|other| other.name != scheme.name)
             .filter(|other| {
                 other
                     .wires()
-                    .any(|wire| carries_signature(wire, request.headers))
+                    .any(|wire| carries_proof(wire, request.headers))
             })
             .map(|other| other.name.as_ref())
             .collect();
@@ -251,7 +233,11 @@ fn other_key_reading(scheme: &Scheme) -> Option<Scheme> {
         KeyFormat::Whsec | KeyFormat::WhsecOrUtf8 | KeyFormat::Base64 | KeyFormat::Hex => {
             KeyFormat::Utf8
         }
-        KeyFormat::Whpk | KeyFormat::Ed25519Hex | KeyFormat::SpkiBase64 => return None,
+        KeyFormat::Text64
+        | KeyFormat::UserPassword
+        | KeyFormat::Whpk
+        | KeyFormat::Ed25519Hex
+        | KeyFormat::SpkiBase64 => return None,
     };
     Some(Scheme {
         key_format,

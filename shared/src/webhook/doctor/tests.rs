@@ -58,11 +58,11 @@ fn a_good_request_is_explained_with_the_secret_that_matched() {
         text,
         "scheme: stripe (Stripe)\n\
          signed content: {timestamp}.{body}\n\
-         signature: HmacSha256, entries v1=<lower-case hex> separated by `,`\n\
+         signature: HMAC-SHA256, entries v1=<lower-case hex> separated by `,`\n\
          header Stripe-Signature: found, 80 characters\n\
          body: 2 bytes\n\
          secrets: 2 given\n\
-         clock: the timestamp is 12 s behind ours, allowed are 300 s behind and 300 s ahead\n\
+         clock: the timestamp is 12 s behind ours (2025-10-09T08:53:20Z against 2025-10-09T08:53:32Z), allowed are 300 s behind and 300 s ahead\n\
          verdict: ok, secret 2 matched\n"
     );
 }

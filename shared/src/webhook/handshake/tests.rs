@@ -1,6 +1,6 @@
 //! Challenges are answered after the signature, and answers are safe to echo.
 
-use crate::webhook::handshake::{Handshake, handshake};
+use crate::webhook::handshake::{Answer, handshake};
 use crate::webhook::keys::Keys;
 use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
@@ -10,7 +10,7 @@ use crate::webhook::verify::verify;
 const NOW: i64 = 1_760_000_000;
 
 /// The answer to a body that arrived with a good signature.
-fn answer(name: &str, secret: &str, body: &str) -> Option<Handshake> {
+fn answer(name: &str, secret: &str, body: &str) -> Option<Answer> {
     let scheme = presets::find(name).unwrap();
     let outgoing = Outgoing {
         id: "id_1",
@@ -38,10 +38,7 @@ fn answer(name: &str, secret: &str, body: &str) -> Option<Handshake> {
 #[test]
 fn slack_gets_its_challenge_back_as_plain_text() {
     let body = r#"{"token":"t","challenge":"3eZbrw1aBm2rZgRN","type":"url_verification"}"#;
-    let expected = Handshake {
-        content_type: "text/plain",
-        body: "3eZbrw1aBm2rZgRN".to_owned(),
-    };
+    let expected = Answer::text("3eZbrw1aBm2rZgRN".to_owned());
     assert_eq!(answer("slack", "s", body), Some(expected));
 }
 
@@ -65,11 +62,10 @@ fn a_challenge_that_is_markup_is_not_echoed() {
 fn zoom_gets_the_hmac_of_its_token() {
     let body =
         r#"{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event":"endpoint.url_validation"}"#;
-    let expected = Handshake {
-        content_type: "application/json",
-        body: r#"{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"0c37a0aa8f1125f70a0f4c3d75d418fc2345d4e6ae3512a77927d5a3857980fb"}"#
+    let expected = Answer::json(
+        r#"{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"0c37a0aa8f1125f70a0f4c3d75d418fc2345d4e6ae3512a77927d5a3857980fb"}"#
             .to_owned(),
-    };
+    );
     assert_eq!(answer("zoom", "zoomSecretToken123", body), Some(expected));
 }
 

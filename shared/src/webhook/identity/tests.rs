@@ -2,7 +2,7 @@
 
 use crate::webhook::identity::{EventIdentity, dedupe_key, event_identity};
 use crate::webhook::request::Headers;
-use crate::webhook::scheme::Scheme;
+use crate::webhook::scheme::{Proof, Scheme};
 use crate::webhook::sign::{Outgoing, sign};
 use crate::webhook::{presets, sample};
 
@@ -90,9 +90,13 @@ fn two_samples_with_different_ids_are_two_events() {
     for scheme in presets::all() {
         let key = |id: &str| {
             let body = sample::body(scheme, id, NOW);
-            let headers = match scheme.wire.id_header.as_ref() {
-                Some(name) => vec![(name.to_string(), id.to_owned())],
-                None => vec![],
+            let headers = match &scheme.wire.proof {
+                Proof::Signature(signature) => signature
+                    .id_header
+                    .iter()
+                    .map(|name| (name.to_string(), id.to_owned()))
+                    .collect(),
+                Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => vec![],
             };
             with_headers(&headers, |headers| {
                 dedupe_key(scheme, headers, body.as_bytes())

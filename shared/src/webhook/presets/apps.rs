@@ -3,29 +3,32 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, fixed, header, key_values,
-    plain, pointer, timestamp_header, timestamp_key,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, companion, fixed, header,
+    in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
 };
 use crate::webhook::scheme::{
-    Docs, Encoding, EventField, KeyFormat, Part, Scheme, SignatureSource, TimeUnit, Timestamp,
-    TimestampSource, Wire,
+    Canonical, Challenge, Docs, Encoding, EventField, KeyFormat, Part, Proof, Scheme, Signature,
+    SignatureSource, TimeUnit, Timestamp, TimestampSource, Wire,
 };
 
 pub(super) static SCHEMES: &[Scheme] = &[
-    WORKOS, WEBFLOW, NOTION, AIRTABLE, ASANA, DROPBOX, DOCUSIGN, BOX,
+    WORKOS, WEBFLOW, NOTION, AIRTABLE, ASANA, DROPBOX, DOCUSIGN, BOX, CONTENTFUL,
 ];
 
 const WORKOS: Scheme = Scheme {
     name: Borrowed("workos"),
     title: Borrowed("WorkOS"),
     wire: Wire {
-        signature: header("WorkOS-Signature"),
-        form: key_values(", ", "v1"),
-        template: TIMESTAMP_DOT_BODY,
-        timestamp: timestamp_key("t", TimeUnit::Milliseconds, 180),
+        proof: Proof::Signature(Signature {
+            source: header("WorkOS-Signature"),
+            form: key_values(", ", "v1"),
+            template: TIMESTAMP_DOT_BODY,
+            timestamp: timestamp_key("t", TimeUnit::Milliseconds, 180),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/id"),
         event_type: pointer("/event"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the endpoint's signing secret"),
@@ -39,11 +42,14 @@ const WEBFLOW: Scheme = Scheme {
     name: Borrowed("webflow"),
     title: Borrowed("Webflow"),
     wire: Wire {
-        signature: header("x-webflow-signature"),
-        template: TIMESTAMP_COLON_BODY,
-        timestamp: timestamp_header("x-webflow-timestamp", TimeUnit::Milliseconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header("x-webflow-signature"),
+            template: TIMESTAMP_COLON_BODY,
+            timestamp: timestamp_header("x-webflow-timestamp", TimeUnit::Milliseconds, 300),
+            ..HMAC_OF_BODY
+        }),
         event_type: pointer("/triggerType"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the webhook's secret, or the client secret for the webhook of an app"),
@@ -59,13 +65,17 @@ const NOTION: Scheme = Scheme {
     name: Borrowed("notion"),
     title: Borrowed("Notion"),
     wire: Wire {
-        signature: header("X-Notion-Signature"),
-        form: plain("sha256="),
-        encoding: Encoding::HexAnyCase,
+        proof: Proof::Signature(Signature {
+            source: header("X-Notion-Signature"),
+            form: plain("sha256="),
+            encoding: Encoding::HexAnyCase,
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
+    challenge: Challenge::NotionToken,
     docs: Docs {
         secret: Borrowed(
             "the verification token, `secret_` included, which the first request of a subscription carries",
@@ -83,9 +93,12 @@ const AIRTABLE: Scheme = Scheme {
     title: Borrowed("Airtable"),
     key_format: KeyFormat::Base64,
     wire: Wire {
-        signature: header("X-Airtable-Content-MAC"),
-        form: plain("hmac-sha256="),
-        ..HMAC_OF_BODY
+        proof: Proof::Signature(Signature {
+            source: header("X-Airtable-Content-MAC"),
+            form: plain("hmac-sha256="),
+            ..HMAC_OF_BODY
+        }),
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed(
@@ -104,13 +117,17 @@ const ASANA: Scheme = Scheme {
     name: Borrowed("asana"),
     title: Borrowed("Asana"),
     wire: Wire {
-        signature: header("X-Hook-Signature"),
+        proof: Proof::Signature(Signature {
+            source: header("X-Hook-Signature"),
+            ..HMAC_OF_BODY
+        }),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/events/0/resource/resource_type")),
             EventField::Pointer(Borrowed("/events/0/action")),
         ])),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
+    challenge: Challenge::AsanaHookSecret,
     docs: Docs {
         secret: Borrowed("the value of `X-Hook-Secret` from the handshake"),
         rotation: Borrowed("a new webhook is a new secret"),
@@ -126,10 +143,14 @@ const DROPBOX: Scheme = Scheme {
     name: Borrowed("dropbox"),
     title: Borrowed("Dropbox"),
     wire: Wire {
-        signature: header("X-Dropbox-Signature"),
-        ..HMAC_OF_BODY
+        proof: Proof::Signature(Signature {
+            source: header("X-Dropbox-Signature"),
+            ..HMAC_OF_BODY
+        }),
+        ..WIRE
     },
     dedupe_days: 0,
+    challenge: Challenge::DropboxChallenge,
     docs: Docs {
         secret: Borrowed("the app's secret"),
         rotation: Borrowed("keep the old secret here until the new one is in use there"),
@@ -145,18 +166,21 @@ const DOCUSIGN: Scheme = Scheme {
     name: Borrowed("docusign"),
     title: Borrowed("DocuSign Connect"),
     wire: Wire {
-        signature: SignatureSource::Numbered {
-            prefix: Borrowed("X-DocuSign-Signature-"),
-            count: 100,
-        },
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: SignatureSource::Numbered {
+                prefix: Borrowed("X-DocuSign-Signature-"),
+                count: 100,
+            },
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_id: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/data/envelopeId")),
             EventField::Pointer(Borrowed("/event")),
             EventField::Pointer(Borrowed("/generatedDateTime")),
         ])),
         event_type: pointer("/event"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     dedupe_days: 16,
     docs: Docs {
@@ -176,22 +200,25 @@ const BOX: Scheme = Scheme {
     name: Borrowed("box"),
     title: Borrowed("Box"),
     wire: Wire {
-        signature: SignatureSource::Slots {
-            names: Borrowed(&[
-                Borrowed("BOX-SIGNATURE-PRIMARY"),
-                Borrowed("BOX-SIGNATURE-SECONDARY"),
-            ]),
-        },
-        encoding: Encoding::Base64,
-        template: Borrowed(&[Part::Body, Part::Timestamp]),
-        timestamp: Some(Timestamp {
-            source: TimestampSource::Header {
-                name: Borrowed("BOX-DELIVERY-TIMESTAMP"),
+        proof: Proof::Signature(Signature {
+            source: SignatureSource::Slots {
+                names: Borrowed(&[
+                    Borrowed("BOX-SIGNATURE-PRIMARY"),
+                    Borrowed("BOX-SIGNATURE-SECONDARY"),
+                ]),
             },
-            unit: TimeUnit::Rfc3339,
-            digits: None,
-            past_s: 600,
-            future_s: 0,
+            encoding: Encoding::Base64,
+            template: Borrowed(&[Part::Body, Part::Timestamp]),
+            timestamp: Some(Timestamp {
+                source: TimestampSource::Header {
+                    name: Borrowed("BOX-DELIVERY-TIMESTAMP"),
+                },
+                unit: TimeUnit::Rfc3339,
+                digits: None,
+                past_s: 600,
+                future_s: 0,
+            }),
+            ..HMAC_OF_BODY
         }),
         fixed_headers: Borrowed(&[
             fixed("BOX-SIGNATURE-VERSION", "1"),
@@ -199,7 +226,7 @@ const BOX: Scheme = Scheme {
         ]),
         event_id: pointer("/id"),
         event_type: pointer("/trigger"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the app's primary key, then its secondary key: the order matters"),
@@ -209,6 +236,35 @@ const BOX: Scheme = Scheme {
                 "a time in the future is refused, as in the vendor's own libraries: keep clocks right",
             ),
             Borrowed("the delivery id in `BOX-DELIVERY-ID` is not signed"),
+        ]),
+    },
+    ..SCHEME
+};
+
+const CONTENTFUL: Scheme = Scheme {
+    name: Borrowed("contentful"),
+    title: Borrowed("Contentful (request verification)"),
+    key_format: KeyFormat::Text64,
+    wire: Wire {
+        proof: Proof::Canonical(Canonical::Contentful),
+        event_type: in_header("X-Contentful-Topic"),
+        companions: Borrowed(&[companion(
+            "X-Contentful-Topic",
+            &[Part::Literal(Borrowed("ContentManagement.Entry.publish"))],
+        )]),
+        ..WIRE
+    },
+    docs: Docs {
+        secret: Borrowed("the space's signing secret: exactly 64 characters, used as text"),
+        rotation: Borrowed("keep the old secret here until the new one is in use there"),
+        caveats: Borrowed(&[
+            Borrowed("events carry no id: equal bodies count as one event"),
+            Borrowed(
+                "only the headers that a request lists are signed; the topic is one of them where the vendor lists it",
+            ),
+            Borrowed(
+                "the vendor allows less than 30 s: a slow path to this endpoint refuses genuine events",
+            ),
         ]),
     },
     ..SCHEME

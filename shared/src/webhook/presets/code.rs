@@ -4,10 +4,11 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, companion, header, in_header, key_values, plain, pointer,
+    HMAC_OF_BODY, SCHEME, WIRE, companion, header, in_header, key_values, plain, pointer,
 };
 use crate::webhook::scheme::{
-    Algorithm, Docs, EventField, Part, Scheme, TimeUnit, Timestamp, TimestampSource, Wire,
+    Algorithm, Docs, EventField, Part, Proof, Scheme, Signature, TimeUnit, Timestamp,
+    TimestampSource, Wire,
 };
 
 pub(super) static SCHEMES: &[Scheme] = &[
@@ -26,15 +27,18 @@ const GITHUB: Scheme = Scheme {
     name: Borrowed("github"),
     title: Borrowed("GitHub"),
     wire: Wire {
-        signature: header("X-Hub-Signature-256"),
-        form: plain("sha256="),
+        proof: Proof::Signature(Signature {
+            source: header("X-Hub-Signature-256"),
+            form: plain("sha256="),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("X-GitHub-Delivery"),
         event_type: in_header("X-GitHub-Event"),
         companions: Borrowed(&[
             companion("X-GitHub-Event", &[Part::Literal(Borrowed("push"))]),
             companion("X-GitHub-Delivery", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -52,15 +56,18 @@ const BITBUCKET: Scheme = Scheme {
     name: Borrowed("bitbucket"),
     title: Borrowed("Bitbucket"),
     wire: Wire {
-        signature: header("X-Hub-Signature"),
-        form: plain("sha256="),
+        proof: Proof::Signature(Signature {
+            source: header("X-Hub-Signature"),
+            form: plain("sha256="),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("X-Request-UUID"),
         event_type: in_header("X-Event-Key"),
         companions: Borrowed(&[
             companion("X-Event-Key", &[Part::Literal(Borrowed("repo:push"))]),
             companion("X-Request-UUID", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -77,12 +84,15 @@ const JIRA_ADMIN: Scheme = Scheme {
     name: Borrowed("jira_admin"),
     title: Borrowed("Jira (admin webhook)"),
     wire: Wire {
-        signature: header("X-Hub-Signature"),
-        form: plain("sha256="),
+        proof: Proof::Signature(Signature {
+            source: header("X-Hub-Signature"),
+            form: plain("sha256="),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("X-Atlassian-Webhook-Identifier"),
         event_type: pointer("/webhookEvent"),
         companions: Borrowed(&[companion("X-Atlassian-Webhook-Identifier", &[Part::Id])]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -99,11 +109,14 @@ const CIRCLECI: Scheme = Scheme {
     name: Borrowed("circleci"),
     title: Borrowed("CircleCI"),
     wire: Wire {
-        signature: header("circleci-signature"),
-        form: key_values(",", "v1"),
+        proof: Proof::Signature(Signature {
+            source: header("circleci-signature"),
+            form: key_values(",", "v1"),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -120,11 +133,14 @@ const VERCEL: Scheme = Scheme {
     name: Borrowed("vercel"),
     title: Borrowed("Vercel"),
     wire: Wire {
-        signature: header("x-vercel-signature"),
-        algorithm: Algorithm::HmacSha1,
+        proof: Proof::Signature(Signature {
+            source: header("x-vercel-signature"),
+            algorithm: Algorithm::HmacSha1,
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed(
@@ -143,10 +159,13 @@ const LAUNCHDARKLY: Scheme = Scheme {
     name: Borrowed("launchdarkly"),
     title: Borrowed("LaunchDarkly"),
     wire: Wire {
-        signature: header("X-LD-Signature"),
+        proof: Proof::Signature(Signature {
+            source: header("X-LD-Signature"),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/_id"),
         event_type: pointer("/kind"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text; signing must be switched on in the webhook's settings"),
@@ -162,15 +181,18 @@ const LINEAR: Scheme = Scheme {
     name: Borrowed("linear"),
     title: Borrowed("Linear"),
     wire: Wire {
-        signature: header("Linear-Signature"),
-        timestamp: Some(Timestamp {
-            source: TimestampSource::Body {
-                pointer: Borrowed("/webhookTimestamp"),
-            },
-            unit: TimeUnit::Milliseconds,
-            digits: None,
-            past_s: 60,
-            future_s: 60,
+        proof: Proof::Signature(Signature {
+            source: header("Linear-Signature"),
+            timestamp: Some(Timestamp {
+                source: TimestampSource::Body {
+                    pointer: Borrowed("/webhookTimestamp"),
+                },
+                unit: TimeUnit::Milliseconds,
+                digits: None,
+                past_s: 60,
+                future_s: 60,
+            }),
+            ..HMAC_OF_BODY
         }),
         event_id: in_header("Linear-Delivery"),
         event_type: EventField::All(Borrowed(&[
@@ -181,7 +203,7 @@ const LINEAR: Scheme = Scheme {
             companion("Linear-Delivery", &[Part::Id]),
             companion("Linear-Event", &[Part::Literal(Borrowed("Issue"))]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the webhook's signing secret, `lin_wh_` included"),
@@ -200,7 +222,10 @@ const SENTRY: Scheme = Scheme {
     name: Borrowed("sentry"),
     title: Borrowed("Sentry"),
     wire: Wire {
-        signature: header("Sentry-Hook-Signature"),
+        proof: Proof::Signature(Signature {
+            source: header("Sentry-Hook-Signature"),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("Request-ID"),
         event_type: EventField::All(Borrowed(&[
             EventField::Header(Borrowed("Sentry-Hook-Resource")),
@@ -210,7 +235,7 @@ const SENTRY: Scheme = Scheme {
             companion("Sentry-Hook-Resource", &[Part::Literal(Borrowed("issue"))]),
             companion("Request-ID", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the integration's client secret"),
@@ -229,11 +254,14 @@ const PAGERDUTY: Scheme = Scheme {
     name: Borrowed("pagerduty"),
     title: Borrowed("PagerDuty"),
     wire: Wire {
-        signature: header("X-PagerDuty-Signature"),
-        form: key_values(",", "v1"),
+        proof: Proof::Signature(Signature {
+            source: header("X-PagerDuty-Signature"),
+            form: key_values(",", "v1"),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/event/id"),
         event_type: pointer("/event/event_type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the subscription's secret, shown once when it is created"),

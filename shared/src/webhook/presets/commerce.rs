@@ -2,8 +2,10 @@
 
 use std::borrow::Cow::Borrowed;
 
-use crate::webhook::presets::{HMAC_OF_BODY, SCHEME, companion, header, in_header};
-use crate::webhook::scheme::{BodyRule, Docs, Encoding, EventField, Part, Scheme, Wire};
+use crate::webhook::presets::{HMAC_OF_BODY, SCHEME, WIRE, companion, header, in_header};
+use crate::webhook::scheme::{
+    BodyRule, Challenge, Docs, Encoding, EventField, Part, Proof, Reply, Scheme, Signature, Wire,
+};
 
 pub(super) static SCHEMES: &[Scheme] = &[SHOPIFY, WOOCOMMERCE, QUICKBOOKS, XERO];
 
@@ -11,8 +13,11 @@ const SHOPIFY: Scheme = Scheme {
     name: Borrowed("shopify"),
     title: Borrowed("Shopify"),
     wire: Wire {
-        signature: header("X-Shopify-Hmac-Sha256"),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("X-Shopify-Hmac-Sha256"),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         required_headers: Borrowed(&[
             Borrowed("X-Shopify-Topic"),
             Borrowed("X-Shopify-Shop-Domain"),
@@ -38,7 +43,7 @@ const SHOPIFY: Scheme = Scheme {
             companion("X-Shopify-Webhook-Id", &[Part::Id]),
             companion("X-Shopify-Event-Id", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     alternatives: Borrowed(&[SHOPIFY_EVENTS]),
     docs: Docs {
@@ -56,8 +61,11 @@ const SHOPIFY: Scheme = Scheme {
 
 /// The header names of the newer Events product, without `X-`.
 const SHOPIFY_EVENTS: Wire = Wire {
-    signature: header("shopify-hmac-sha256"),
-    encoding: Encoding::Base64,
+    proof: Proof::Signature(Signature {
+        source: header("shopify-hmac-sha256"),
+        encoding: Encoding::Base64,
+        ..HMAC_OF_BODY
+    }),
     required_headers: Borrowed(&[
         Borrowed("shopify-topic"),
         Borrowed("shopify-shop-domain"),
@@ -81,15 +89,18 @@ const SHOPIFY_EVENTS: Wire = Wire {
         companion("shopify-webhook-id", &[Part::Id]),
         companion("shopify-event-id", &[Part::Id]),
     ]),
-    ..HMAC_OF_BODY
+    ..WIRE
 };
 
 const WOOCOMMERCE: Scheme = Scheme {
     name: Borrowed("woocommerce"),
     title: Borrowed("WooCommerce"),
     wire: Wire {
-        signature: header("X-WC-Webhook-Signature"),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("X-WC-Webhook-Signature"),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("X-WC-Webhook-Delivery-ID"),
         event_type: in_header("X-WC-Webhook-Topic"),
         companions: Borrowed(&[
@@ -99,15 +110,16 @@ const WOOCOMMERCE: Scheme = Scheme {
             ),
             companion("X-WC-Webhook-Delivery-ID", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
+    challenge: Challenge::WooCommercePing,
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
         rotation: Borrowed("keep the old secret here until the new one is in use there"),
         caveats: Borrowed(&[
             Borrowed("no time is signed: a captured request can be replayed"),
             Borrowed("topic and delivery id are unsigned headers"),
-            Borrowed("the ping sent when a webhook is created is unsigned and is refused"),
+            Borrowed("the ping sent when a webhook is created is unsigned and is no event"),
         ]),
     },
     ..SCHEME
@@ -117,8 +129,11 @@ const QUICKBOOKS: Scheme = Scheme {
     name: Borrowed("quickbooks"),
     title: Borrowed("QuickBooks Online"),
     wire: Wire {
-        signature: header("intuit-signature"),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("intuit-signature"),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed(
                 "/eventNotifications/0/dataChangeEvent/entities/0/name",
@@ -127,7 +142,7 @@ const QUICKBOOKS: Scheme = Scheme {
                 "/eventNotifications/0/dataChangeEvent/entities/0/operation",
             )),
         ])),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the app's verifier token"),
@@ -144,14 +159,18 @@ const XERO: Scheme = Scheme {
     name: Borrowed("xero"),
     title: Borrowed("Xero"),
     wire: Wire {
-        signature: header("x-xero-signature"),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("x-xero-signature"),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/events/0/eventCategory")),
             EventField::Pointer(Borrowed("/events/0/eventType")),
         ])),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
+    reply: Reply::Empty,
     docs: Docs {
         secret: Borrowed("the webhook key: it looks like base64 and is used as text"),
         rotation: Borrowed("keep the old secret here until the new one is in use there"),

@@ -3,15 +3,16 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_DOT_BODY, V0_TIMESTAMP_BODY, companion, fixed, header,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_DOT_BODY, V0_TIMESTAMP_BODY, WIRE, companion, fixed, header,
     in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
 };
 use crate::webhook::scheme::{
-    Algorithm, Docs, Encoding, EventField, KeyFormat, Part, Scheme, TimeUnit, Wire,
+    Algorithm, Canonical, Docs, Encoding, EventField, KeyFormat, Part, Proof, Scheme, Signature,
+    TimeUnit, Wire,
 };
 
 pub(super) static SCHEMES: &[Scheme] = &[
-    HUBSPOT, HUBSPOT_V3, ZENDESK, CUSTOMERIO, SENDGRID, SEGMENT, CALENDLY, TYPEFORM,
+    HUBSPOT, HUBSPOT_V3, ZENDESK, CUSTOMERIO, SENDGRID, SEGMENT, CALENDLY, TYPEFORM, MAILGUN,
 ];
 
 const HUBSPOT: Scheme = Scheme {
@@ -50,48 +51,60 @@ const HUBSPOT_V3: Scheme = Scheme {
 };
 
 const HUBSPOT_V3_HEADERS: Wire = Wire {
-    signature: header("X-HubSpot-Signature-v3"),
-    encoding: Encoding::Base64,
-    template: Borrowed(&[Part::Method, Part::Url, Part::Body, Part::Timestamp]),
-    timestamp: timestamp_header("X-HubSpot-Request-Timestamp", TimeUnit::Milliseconds, 300),
+    proof: Proof::Signature(Signature {
+        source: header("X-HubSpot-Signature-v3"),
+        encoding: Encoding::Base64,
+        template: Borrowed(&[Part::Method, Part::Url, Part::Body, Part::Timestamp]),
+        timestamp: timestamp_header("X-HubSpot-Request-Timestamp", TimeUnit::Milliseconds, 300),
+        ..HMAC_OF_BODY
+    }),
     event_type: pointer("/0/subscriptionType"),
-    ..HMAC_OF_BODY
+    ..WIRE
 };
 
 const HUBSPOT_V2_HEADERS: Wire = Wire {
-    signature: header("X-HubSpot-Signature"),
-    algorithm: Algorithm::Sha256,
-    template: Borrowed(&[Part::Secret, Part::Method, Part::Url, Part::Body]),
+    proof: Proof::Signature(Signature {
+        source: header("X-HubSpot-Signature"),
+        algorithm: Algorithm::Sha256,
+        template: Borrowed(&[Part::Secret, Part::Method, Part::Url, Part::Body]),
+        ..HMAC_OF_BODY
+    }),
     fixed_headers: Borrowed(&[fixed("X-HubSpot-Signature-Version", "v2")]),
     event_type: pointer("/0/subscriptionType"),
-    ..HMAC_OF_BODY
+    ..WIRE
 };
 
 const HUBSPOT_V1_HEADERS: Wire = Wire {
-    signature: header("X-HubSpot-Signature"),
-    algorithm: Algorithm::Sha256,
-    template: Borrowed(&[Part::Secret, Part::Body]),
+    proof: Proof::Signature(Signature {
+        source: header("X-HubSpot-Signature"),
+        algorithm: Algorithm::Sha256,
+        template: Borrowed(&[Part::Secret, Part::Body]),
+        ..HMAC_OF_BODY
+    }),
     fixed_headers: Borrowed(&[fixed("X-HubSpot-Signature-Version", "v1")]),
     event_type: pointer("/0/subscriptionType"),
-    ..HMAC_OF_BODY
+    ..WIRE
 };
 
 const ZENDESK: Scheme = Scheme {
     name: Borrowed("zendesk"),
     title: Borrowed("Zendesk"),
     wire: Wire {
-        signature: header("X-Zendesk-Webhook-Signature"),
-        encoding: Encoding::Base64,
-        template: Borrowed(&[Part::Timestamp, Part::Body]),
-        timestamp: timestamp_header(
-            "X-Zendesk-Webhook-Signature-Timestamp",
-            TimeUnit::Rfc3339,
-            300,
-        ),
+        proof: Proof::Signature(Signature {
+            source: header("X-Zendesk-Webhook-Signature"),
+            encoding: Encoding::Base64,
+            template: Borrowed(&[Part::Timestamp, Part::Body]),
+            timestamp: timestamp_header(
+                "X-Zendesk-Webhook-Signature-Timestamp",
+                TimeUnit::Rfc3339,
+                300,
+            ),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("X-Zendesk-Webhook-Invocation-Id"),
         event_type: pointer("/type"),
         companions: Borrowed(&[companion("X-Zendesk-Webhook-Invocation-Id", &[Part::Id])]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the webhook's signing secret: it looks like base64 and is used as text"),
@@ -108,15 +121,18 @@ const CUSTOMERIO: Scheme = Scheme {
     name: Borrowed("customerio"),
     title: Borrowed("Customer.io"),
     wire: Wire {
-        signature: header("X-CIO-Signature"),
-        template: V0_TIMESTAMP_BODY,
-        timestamp: timestamp_header("X-CIO-Timestamp", TimeUnit::Seconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header("X-CIO-Signature"),
+            template: V0_TIMESTAMP_BODY,
+            timestamp: timestamp_header("X-CIO-Timestamp", TimeUnit::Seconds, 300),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/event_id"),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/object_type")),
             EventField::Pointer(Borrowed("/metric")),
         ])),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the reporting webhook's signing key"),
@@ -133,17 +149,20 @@ const SENDGRID: Scheme = Scheme {
     title: Borrowed("Twilio SendGrid"),
     key_format: KeyFormat::SpkiBase64,
     wire: Wire {
-        signature: header("X-Twilio-Email-Event-Webhook-Signature"),
-        algorithm: Algorithm::EcdsaP256Sha256,
-        encoding: Encoding::Base64,
-        template: Borrowed(&[Part::Timestamp, Part::Body]),
-        timestamp: timestamp_header(
-            "X-Twilio-Email-Event-Webhook-Timestamp",
-            TimeUnit::Seconds,
-            300,
-        ),
+        proof: Proof::Signature(Signature {
+            source: header("X-Twilio-Email-Event-Webhook-Signature"),
+            algorithm: Algorithm::EcdsaP256Sha256,
+            encoding: Encoding::Base64,
+            template: Borrowed(&[Part::Timestamp, Part::Body]),
+            timestamp: timestamp_header(
+                "X-Twilio-Email-Event-Webhook-Timestamp",
+                TimeUnit::Seconds,
+                300,
+            ),
+            ..HMAC_OF_BODY
+        }),
         event_type: pointer("/0/event"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the verification key: base64 of an ECDSA public key"),
@@ -160,11 +179,14 @@ const SEGMENT: Scheme = Scheme {
     name: Borrowed("segment"),
     title: Borrowed("Segment (webhook destination)"),
     wire: Wire {
-        signature: header("X-Signature"),
-        algorithm: Algorithm::HmacSha1,
+        proof: Proof::Signature(Signature {
+            source: header("X-Signature"),
+            algorithm: Algorithm::HmacSha1,
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/messageId"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the destination's shared secret; without one nothing is signed"),
@@ -181,12 +203,15 @@ const CALENDLY: Scheme = Scheme {
     name: Borrowed("calendly"),
     title: Borrowed("Calendly"),
     wire: Wire {
-        signature: header("Calendly-Webhook-Signature"),
-        form: key_values(",", "v1"),
-        template: TIMESTAMP_DOT_BODY,
-        timestamp: timestamp_key("t", TimeUnit::Seconds, 180),
+        proof: Proof::Signature(Signature {
+            source: header("Calendly-Webhook-Signature"),
+            form: key_values(",", "v1"),
+            template: TIMESTAMP_DOT_BODY,
+            timestamp: timestamp_key("t", TimeUnit::Seconds, 180),
+            ..HMAC_OF_BODY
+        }),
         event_type: pointer("/event"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the signing key given when the subscription was created"),
@@ -202,12 +227,15 @@ const TYPEFORM: Scheme = Scheme {
     name: Borrowed("typeform"),
     title: Borrowed("Typeform"),
     wire: Wire {
-        signature: header("Typeform-Signature"),
-        form: plain("sha256="),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("Typeform-Signature"),
+            form: plain("sha256="),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/event_id"),
         event_type: pointer("/event_type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -215,6 +243,30 @@ const TYPEFORM: Scheme = Scheme {
         caveats: Borrowed(&[Borrowed(
             "no time is signed: a captured request can be replayed",
         )]),
+    },
+    ..SCHEME
+};
+
+const MAILGUN: Scheme = Scheme {
+    name: Borrowed("mailgun"),
+    title: Borrowed("Mailgun"),
+    wire: Wire {
+        proof: Proof::Canonical(Canonical::Mailgun),
+        event_id: pointer("/event-data/id"),
+        event_type: pointer("/event-data/event"),
+        single_use: pointer("/signature/token"),
+        ..WIRE
+    },
+    docs: Docs {
+        secret: Borrowed("the webhook signing key of the account, or of the account above it"),
+        rotation: Borrowed("keep the old key here until the new one is in use there"),
+        caveats: Borrowed(&[
+            Borrowed(
+                "only time and token are signed, never the event: whoever sees a request can put another event under its signature",
+            ),
+            Borrowed("each token counts once, which is what stops such a forgery and a replay"),
+            Borrowed("the vendor states no tolerance; 300 s are allowed"),
+        ]),
     },
     ..SCHEME
 };

@@ -3,28 +3,39 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, companion, header, in_header,
-    key_values, pointer, timestamp_key,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, companion, header,
+    in_header, key_values, pointer, timestamp_key,
 };
 use crate::webhook::scheme::{
-    BodyRule, Docs, Encoding, EventField, KeyFormat, Part, Scheme, TimeUnit, Wire,
+    BodyRule, Canonical, Docs, Encoding, EventField, KeyFormat, Part, Proof, Reply, Scheme,
+    Signature, TimeUnit, Wire,
 };
 
-pub(super) static SCHEMES: &[Scheme] =
-    &[STRIPE, PADDLE, SQUARE, RAZORPAY, GOCARDLESS, ADYEN_PLATFORM];
+pub(super) static SCHEMES: &[Scheme] = &[
+    STRIPE,
+    PADDLE,
+    SQUARE,
+    RAZORPAY,
+    GOCARDLESS,
+    ADYEN_PLATFORM,
+    ADYEN_STANDARD,
+];
 
 const STRIPE: Scheme = Scheme {
     name: Borrowed("stripe"),
     title: Borrowed("Stripe"),
     wire: Wire {
-        signature: header("Stripe-Signature"),
-        form: key_values(",", "v1"),
-        template: TIMESTAMP_DOT_BODY,
-        timestamp: timestamp_key("t", TimeUnit::Seconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header("Stripe-Signature"),
+            form: key_values(",", "v1"),
+            template: TIMESTAMP_DOT_BODY,
+            timestamp: timestamp_key("t", TimeUnit::Seconds, 300),
+            ..HMAC_OF_BODY
+        }),
         body: BodyRule::NonEmpty,
         event_id: pointer("/id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed(
@@ -45,13 +56,16 @@ const PADDLE: Scheme = Scheme {
     name: Borrowed("paddle"),
     title: Borrowed("Paddle Billing"),
     wire: Wire {
-        signature: header("Paddle-Signature"),
-        form: key_values(";", "h1"),
-        template: TIMESTAMP_COLON_BODY,
-        timestamp: timestamp_key("ts", TimeUnit::Seconds, 5),
+        proof: Proof::Signature(Signature {
+            source: header("Paddle-Signature"),
+            form: key_values(";", "h1"),
+            template: TIMESTAMP_COLON_BODY,
+            timestamp: timestamp_key("ts", TimeUnit::Seconds, 5),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/event_id"),
         event_type: pointer("/event_type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the notification destination's secret key, `pdl_ntfset_` included"),
@@ -67,12 +81,15 @@ const SQUARE: Scheme = Scheme {
     name: Borrowed("square"),
     title: Borrowed("Square"),
     wire: Wire {
-        signature: header("x-square-hmacsha256-signature"),
-        encoding: Encoding::Base64,
-        template: Borrowed(&[Part::Url, Part::Body]),
+        proof: Proof::Signature(Signature {
+            source: header("x-square-hmacsha256-signature"),
+            encoding: Encoding::Base64,
+            template: Borrowed(&[Part::Url, Part::Body]),
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/event_id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the subscription's signature key"),
@@ -91,11 +108,14 @@ const RAZORPAY: Scheme = Scheme {
     name: Borrowed("razorpay"),
     title: Borrowed("Razorpay"),
     wire: Wire {
-        signature: header("X-Razorpay-Signature"),
+        proof: Proof::Signature(Signature {
+            source: header("X-Razorpay-Signature"),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("x-razorpay-event-id"),
         event_type: pointer("/event"),
         companions: Borrowed(&[companion("x-razorpay-event-id", &[Part::Id])]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("any text, as entered in the webhook's settings"),
@@ -112,14 +132,17 @@ const GOCARDLESS: Scheme = Scheme {
     name: Borrowed("gocardless"),
     title: Borrowed("GoCardless"),
     wire: Wire {
-        signature: header("Webhook-Signature"),
-        encoding: Encoding::HexAnyCase,
+        proof: Proof::Signature(Signature {
+            source: header("Webhook-Signature"),
+            encoding: Encoding::HexAnyCase,
+            ..HMAC_OF_BODY
+        }),
         event_id: pointer("/meta/webhook_id"),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/events/0/resource_type")),
             EventField::Pointer(Borrowed("/events/0/action")),
         ])),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the endpoint's secret, used as text"),
@@ -136,14 +159,17 @@ const ADYEN_PLATFORM: Scheme = Scheme {
     title: Borrowed("Adyen for Platforms"),
     key_format: KeyFormat::Hex,
     wire: Wire {
-        signature: header("HmacSignature"),
-        encoding: Encoding::Base64,
+        proof: Proof::Signature(Signature {
+            source: header("HmacSignature"),
+            encoding: Encoding::Base64,
+            ..HMAC_OF_BODY
+        }),
         event_type: pointer("/type"),
         companions: Borrowed(&[companion(
             "Protocol",
             &[Part::Literal(Borrowed("HmacSHA256"))],
         )]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     dedupe_days: 31,
     docs: Docs {
@@ -152,6 +178,39 @@ const ADYEN_PLATFORM: Scheme = Scheme {
         caveats: Borrowed(&[Borrowed(
             "no time is signed: a captured request can be replayed",
         )]),
+    },
+    ..SCHEME
+};
+
+const ADYEN_STANDARD: Scheme = Scheme {
+    name: Borrowed("adyen_standard"),
+    title: Borrowed("Adyen (standard webhooks)"),
+    key_format: KeyFormat::Hex,
+    wire: Wire {
+        proof: Proof::Canonical(Canonical::AdyenStandard),
+        event_id: EventField::All(Borrowed(&[
+            EventField::Pointer(Borrowed(
+                "/notificationItems/0/NotificationRequestItem/pspReference",
+            )),
+            EventField::Pointer(Borrowed(
+                "/notificationItems/0/NotificationRequestItem/eventCode",
+            )),
+        ])),
+        event_type: pointer("/notificationItems/0/NotificationRequestItem/eventCode"),
+        ..WIRE
+    },
+    dedupe_days: 8,
+    reply: Reply::AdyenAccepted,
+    docs: Docs {
+        secret: Borrowed("the HMAC key: hexadecimal, which is decoded"),
+        rotation: Borrowed("keep the old key here until the new one is in use there"),
+        caveats: Borrowed(&[
+            Borrowed(
+                "eight fields of each item are signed and nothing else: fetch what you act on besides",
+            ),
+            Borrowed("no time is signed: a captured request can be replayed"),
+            Borrowed("one item that does not verify refuses the whole request"),
+        ]),
     },
     ..SCHEME
 };

@@ -3,10 +3,11 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, companion, header, in_header, pointer, timestamp_header,
+    HMAC_OF_BODY, SCHEME, WIRE, companion, header, in_header, pointer, timestamp_header,
 };
 use crate::webhook::scheme::{
-    Algorithm, Docs, Encoding, Form, KeyFormat, List, Part, Scheme, TimeUnit, Wire,
+    Algorithm, Docs, Encoding, Form, KeyFormat, List, Part, Proof, Scheme, Signature, TimeUnit,
+    Wire,
 };
 
 pub(super) static SCHEMES: &[Scheme] = &[
@@ -30,18 +31,21 @@ const ID_TIMESTAMP_BODY: List<Part> = Borrowed(&[
 /// The signed headers under a vendor's own names.
 const fn versioned(signature: &'static str, id: &'static str, timestamp: &'static str) -> Wire {
     Wire {
-        signature: header(signature),
-        form: Form::Versioned {
-            separator: Borrowed(" "),
-            version: Borrowed("v1,"),
-        },
-        encoding: Encoding::Base64,
-        template: ID_TIMESTAMP_BODY,
-        id_header: Some(Borrowed(id)),
-        timestamp: timestamp_header(timestamp, TimeUnit::Seconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header(signature),
+            form: Form::Versioned {
+                separator: Borrowed(" "),
+                version: Borrowed("v1,"),
+            },
+            encoding: Encoding::Base64,
+            template: ID_TIMESTAMP_BODY,
+            id_header: Some(Borrowed(id)),
+            timestamp: timestamp_header(timestamp, TimeUnit::Seconds, 300),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header(id),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     }
 }
 
@@ -73,19 +77,21 @@ const STANDARD_WEBHOOKS_V1A: Scheme = Scheme {
     title: Borrowed("Standard Webhooks, public key"),
     key_format: KeyFormat::Whpk,
     wire: Wire {
-        signature: header("webhook-signature"),
-        form: Form::Versioned {
-            separator: Borrowed(" "),
-            version: Borrowed("v1a,"),
-        },
-        algorithm: Algorithm::Ed25519,
-        encoding: Encoding::Base64,
-        template: ID_TIMESTAMP_BODY,
-        id_header: Some(Borrowed("webhook-id")),
-        timestamp: timestamp_header("webhook-timestamp", TimeUnit::Seconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header("webhook-signature"),
+            form: Form::Versioned {
+                separator: Borrowed(" "),
+                version: Borrowed("v1a,"),
+            },
+            algorithm: Algorithm::Ed25519,
+            encoding: Encoding::Base64,
+            template: ID_TIMESTAMP_BODY,
+            id_header: Some(Borrowed("webhook-id")),
+            timestamp: timestamp_header("webhook-timestamp", TimeUnit::Seconds, 300),
+        }),
         event_id: in_header("webhook-id"),
         event_type: pointer("/type"),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the sender's public key: `whpk_` and base64 of 32 bytes"),
@@ -141,22 +147,25 @@ const GITLAB: Scheme = Scheme {
     title: Borrowed("GitLab (signing token)"),
     key_format: KeyFormat::Whsec,
     wire: Wire {
-        signature: header("webhook-signature"),
-        form: Form::Versioned {
-            separator: Borrowed(" "),
-            version: Borrowed("v1,"),
-        },
-        encoding: Encoding::Base64,
-        template: ID_TIMESTAMP_BODY,
-        id_header: Some(Borrowed("webhook-id")),
-        timestamp: timestamp_header("webhook-timestamp", TimeUnit::Seconds, 300),
+        proof: Proof::Signature(Signature {
+            source: header("webhook-signature"),
+            form: Form::Versioned {
+                separator: Borrowed(" "),
+                version: Borrowed("v1,"),
+            },
+            encoding: Encoding::Base64,
+            template: ID_TIMESTAMP_BODY,
+            id_header: Some(Borrowed("webhook-id")),
+            timestamp: timestamp_header("webhook-timestamp", TimeUnit::Seconds, 300),
+            ..HMAC_OF_BODY
+        }),
         event_id: in_header("webhook-id"),
         event_type: in_header("X-Gitlab-Event"),
         companions: Borrowed(&[
             companion("X-Gitlab-Event", &[Part::Literal(Borrowed("Push Hook"))]),
             companion("Idempotency-Key", &[Part::Id]),
         ]),
-        ..HMAC_OF_BODY
+        ..WIRE
     },
     docs: Docs {
         secret: Borrowed("the webhook's signing token: `whsec_` and base64 of 32 bytes"),

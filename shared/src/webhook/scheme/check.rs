@@ -1,8 +1,8 @@
 //! Whether a scheme that a tenant declared can hold. A scheme that leaves the body unsigned is refused.
 
 use crate::webhook::scheme::{
-    Algorithm, EventField, Form, KeyFormat, List, Part, Scheme, SignatureSource, Text, TimeUnit,
-    TimestampSource, Wire,
+    Algorithm, Canonical, Credential, EventField, Form, KeyFormat, List, Part, Proof, Scheme,
+    Signature, SignatureSource, Text, TimeUnit, TimestampSource, Wire,
 };
 
 /// Replays older than this are not worth accepting from any vendor.
@@ -35,11 +35,13 @@ pub enum SchemeError {
         most: usize,
         got: usize,
     },
+    #[error("`alternatives` must have proofs of the same shape as `wire`")]
+    MixedShapes,
     #[error("the tolerance must be at most {LONGEST_TOLERANCE_S} s, got {got_s} s")]
     BadTolerance { got_s: u32 },
-    #[error("algorithm {algorithm:?} cannot use a key of format {key_format:?}")]
+    #[error("{proof} cannot use a key of format {key_format:?}")]
     KeyMismatch {
-        algorithm: Algorithm,
+        proof: &'static str,
         key_format: KeyFormat,
     },
 }
@@ -47,12 +49,31 @@ pub enum SchemeError {
 impl Scheme {
     /// Checks what the types leave open. The built-in schemes pass it by test.
     pub fn check(&self) -> Result<(), SchemeError> {
-        check_text("name", &self.name, 64)?;
-        check_text("title", &self.title, 120)?;
-        check_most("alternatives", 3, self.alternatives.len())?;
-        check_most("dedupe_days", 90, usize::from(self.dedupe_days))?;
-        for wire in self.wires() {
-            wire.check(self.key_format)?;
+        self.check_each().map_err(|(_, error)| error)
+    }
+
+    /// As [`Scheme::check`], with a JSON pointer to what does not hold.
+    pub fn check_each(&self) -> Result<(), (String, SchemeError)> {
+        let at = |pointer: &str| {
+            let pointer = pointer.to_owned();
+            move |error| (pointer, error)
+        };
+        check_text("name", &self.name, 64).map_err(at("/name"))?;
+        check_text("title", &self.title, 120).map_err(at("/title"))?;
+        check_most("alternatives", 3, self.alternatives.len()).map_err(at("/alternatives"))?;
+        check_most("dedupe_days", 90, usize::from(self.dedupe_days)).map_err(at("/dedupe_days"))?;
+        for (index, wire) in self.wires().enumerate() {
+            let family = match index {
+                0 => "/wire".to_owned(),
+                _ => format!("/alternatives/{}", index - 1),
+            };
+            // A weaker proof beside a stronger one would be what every forger chooses.
+            let checked = if wire.proof.shape() == self.shape() {
+                wire.check(self.key_format)
+            } else {
+                Err(SchemeError::MixedShapes)
+            };
+            checked.map_err(|error| (format!("{family}{}", error.place()), error))?;
         }
         Ok(())
     }
@@ -60,22 +81,43 @@ impl Scheme {
 
 impl Wire {
     fn check(&self, key_format: KeyFormat) -> Result<(), SchemeError> {
-        if !key_fits(self.algorithm, key_format) {
+        if !key_fits(&self.proof, key_format) {
             return Err(SchemeError::KeyMismatch {
-                algorithm: self.algorithm,
+                proof: self.proof.title(),
                 key_format,
             });
         }
-        self.check_headers()?;
-        self.check_form()?;
-        self.check_template()?;
-        self.check_timestamp()?;
+        match &self.proof {
+            Proof::Signature(signature) => signature.check()?,
+            Proof::Credential(Credential::Header { name, prefix }) => {
+                check_header("credential", name)?;
+                check_prefix(prefix)?;
+            }
+            Proof::Credential(Credential::Query { name }) => check_text("credential", name, 64)?,
+            Proof::Credential(Credential::Json { pointer }) => {
+                check_pointer("credential", pointer)?
+            }
+            Proof::Credential(Credential::Xml { element }) => {
+                check_text("credential", element, 64)?;
+            }
+            Proof::Canonical(_) | Proof::Credential(Credential::Basic) | Proof::Unsigned => {}
+        }
+        check_names("required_headers", &self.required_headers)?;
+        for fixed in self.fixed_headers.iter() {
+            check_header("fixed_headers", &fixed.name)?;
+        }
+        for companion in self.companions.iter() {
+            check_header("companions", &companion.name)?;
+        }
         check_event_field("event_id", &self.event_id)?;
-        check_event_field("event_type", &self.event_type)
+        check_event_field("event_type", &self.event_type)?;
+        check_event_field("single_use", &self.single_use)
     }
+}
 
-    fn check_headers(&self) -> Result<(), SchemeError> {
-        match &self.signature {
+impl Signature {
+    fn check(&self) -> Result<(), SchemeError> {
+        match &self.source {
             SignatureSource::Header { name } => check_header("signature", name)?,
             SignatureSource::Numbered { prefix, .. } => check_header("signature", prefix)?,
             SignatureSource::Slots { names } => check_names("signature", names)?,
@@ -83,19 +125,14 @@ impl Wire {
         if let Some(name) = &self.id_header {
             check_header("id_header", name)?;
         }
-        for fixed in self.fixed_headers.iter() {
-            check_header("fixed_headers", &fixed.name)?;
-        }
-        for companion in self.companions.iter() {
-            check_header("companions", &companion.name)?;
-        }
-        check_names("required_headers", &self.required_headers)
+        self.check_form()?;
+        self.check_template()?;
+        self.check_timestamp()
     }
 
     fn check_form(&self) -> Result<(), SchemeError> {
         match &self.form {
-            Form::Plain { prefix } if prefix.is_empty() => Ok(()),
-            Form::Plain { prefix } => check_text("prefix", prefix, 32),
+            Form::Plain { prefix } => check_prefix(prefix),
             Form::KeyValues {
                 separator,
                 signature_key,
@@ -180,7 +217,21 @@ impl Wire {
     }
 }
 
-fn key_fits(algorithm: Algorithm, key_format: KeyFormat) -> bool {
+fn key_fits(proof: &Proof, key_format: KeyFormat) -> bool {
+    let algorithm = match proof {
+        Proof::Signature(signature) => signature.algorithm,
+        Proof::Canonical(Canonical::AdyenStandard) => return key_format == KeyFormat::Hex,
+        Proof::Canonical(Canonical::Contentful) => return key_format == KeyFormat::Text64,
+        Proof::Credential(Credential::Basic) => return key_format == KeyFormat::UserPassword,
+        Proof::Canonical(Canonical::Twilio | Canonical::TwilioSharedKey | Canonical::Mailgun)
+        | Proof::Credential(
+            Credential::Header { .. }
+            | Credential::Query { .. }
+            | Credential::Json { .. }
+            | Credential::Xml { .. },
+        )
+        | Proof::Unsigned => return key_format == KeyFormat::Utf8,
+    };
     match key_format {
         KeyFormat::Utf8
         | KeyFormat::Base64
@@ -190,6 +241,7 @@ fn key_fits(algorithm: Algorithm, key_format: KeyFormat) -> bool {
             algorithm,
             Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256
         ),
+        KeyFormat::Text64 | KeyFormat::UserPassword => false,
         KeyFormat::Whpk | KeyFormat::Ed25519Hex => algorithm == Algorithm::Ed25519,
         KeyFormat::SpkiBase64 => {
             matches!(algorithm, Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256)
@@ -202,6 +254,7 @@ fn check_event_field(field: &'static str, value: &EventField) -> Result<(), Sche
         EventField::None => Ok(()),
         EventField::Header(name) => check_header(field, name),
         EventField::Pointer(pointer) => check_pointer(field, pointer),
+        EventField::Form(name) | EventField::Xml(name) => check_text(field, name, 64),
         EventField::All(values) | EventField::Any(values) => values
             .iter()
             .try_for_each(|value| check_event_field(field, value)),
@@ -236,6 +289,13 @@ fn check_most(field: &'static str, most: usize, got: usize) -> Result<(), Scheme
         return Ok(());
     }
     Err(SchemeError::TooMany { field, most, got })
+}
+
+fn check_prefix(prefix: &Text) -> Result<(), SchemeError> {
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    check_text("prefix", prefix, 32)
 }
 
 /// A separator may be a space, which `check_text` refuses.

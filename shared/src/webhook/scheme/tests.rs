@@ -1,24 +1,26 @@
 //! Schemes as data: the built-in ones hold, survive JSON, and a declared one is checked.
 
 use crate::webhook::presets;
-use crate::webhook::scheme::{Scheme, SchemeError, Shape};
+use crate::webhook::scheme::{Credential, Proof, Scheme, SchemeError, Shape, Wire};
 
 const DECLARED: &str = r#"{
     "name": "acme",
     "title": "Acme",
     "key_format": "utf8",
     "wire": {
-        "signature": {"in": "header", "name": "X-Acme-Signature"},
-        "form": {"kind": "plain", "prefix": "sha256="},
-        "algorithm": "hmac_sha256",
-        "encoding": "hex",
-        "template": ["timestamp", {"literal": "."}, "body"],
-        "timestamp": {
-            "source": {"in": "header", "name": "X-Acme-Time"},
-            "unit": "seconds",
-            "past_s": 300,
-            "future_s": 60
-        },
+        "proof": {"signature": {
+            "source": {"in": "header", "name": "X-Acme-Signature"},
+            "form": {"kind": "plain", "prefix": "sha256="},
+            "algorithm": "hmac_sha256",
+            "encoding": "hex",
+            "template": ["timestamp", {"literal": "."}, "body"],
+            "timestamp": {
+                "source": {"in": "header", "name": "X-Acme-Time"},
+                "unit": "seconds",
+                "past_s": 300,
+                "future_s": 60
+            }
+        }},
         "event_id": {"pointer": "/id"},
         "event_type": {"all": [{"header": "X-Acme-Kind"}, {"pointer": "/action"}]}
     }
@@ -107,8 +109,21 @@ fn a_declared_scheme_needs_a_key_that_fits_the_algorithm() {
     let error = declared("\"utf8\"", "\"whpk\"").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "algorithm HmacSha256 cannot use a key of format Whpk"
+        "HMAC-SHA256 cannot use a key of format Whpk"
     );
+}
+
+#[test]
+fn a_declared_scheme_offers_no_weaker_way_in() {
+    let mut scheme: Scheme = serde_json::from_str(DECLARED).unwrap();
+    for proof in [Proof::Unsigned, Proof::Credential(Credential::Basic)] {
+        let weaker = Wire {
+            proof,
+            ..scheme.wire.clone()
+        };
+        scheme.alternatives = vec![weaker].into();
+        assert_eq!(scheme.check(), Err(SchemeError::MixedShapes));
+    }
 }
 
 #[test]

@@ -28,22 +28,26 @@ fn no_vector_has_gone_missing() {
     }
     let expected = [
         ("adyen_platform", 4),
+        ("adyen_standard", 6),
         ("asana", 5),
         ("bitbucket", 5),
         ("calendly", 6),
         ("circleci", 5),
         ("clerk", 12),
+        ("contentful", 8),
         ("customerio", 6),
         ("discord", 6),
         ("dropbox", 5),
         ("github", 7),
         ("gitlab_signing_token", 3),
+        ("gitlab_token", 4),
         ("gocardless", 4),
         ("hubspot", 11),
         ("intercom", 5),
         ("jira_admin", 5),
         ("launchdarkly", 5),
         ("linear", 7),
+        ("mailgun", 5),
         ("meta", 5),
         ("openai", 17),
         ("paddle", 8),
@@ -59,6 +63,7 @@ fn no_vector_has_gone_missing() {
         ("standardwebhooks_v1a", 6),
         ("stripe", 14),
         ("svix", 16),
+        ("twilio", 9),
         ("vercel", 5),
         ("webflow", 6),
         ("woocommerce", 5),
@@ -89,6 +94,7 @@ fn a_scheme_without_vectors_is_known_to_have_none() {
             "resend",
             "xero",
             "pagerduty",
+            "twilio_sharedkey",
             "hubspot_v3",
             "typeform",
             "workos",
@@ -96,8 +102,35 @@ fn a_scheme_without_vectors_is_known_to_have_none() {
             "airtable",
             "docusign",
             "box",
+            "okta",
+            "auth0",
+            "datadog",
+            "braze",
+            "salesforce",
+            "bearer_token",
+            "static_header",
+            "basic_auth",
+            "query_token",
+            "unsigned",
         ]
     );
+}
+
+#[test]
+fn the_schemes_with_published_values_are_listed_as_such() {
+    let file: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+    let published = |name: &str| {
+        let vectors = file["vendors"][name].as_array();
+        vectors.is_some_and(|vectors| vectors.iter().any(|vector| vector["class"] == "published"))
+    };
+    for scheme in presets::all() {
+        assert_eq!(
+            presets::matches_published_values(scheme),
+            published(&scheme.name),
+            "{}",
+            scheme.name
+        );
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum VerifyError {
     MalformedHeader { name: Text, expected: &'static str },
     #[error("header `{name}` must be `{value}`")]
     WrongHeader { name: Text, value: Text },
+    #[error("`{name}` must be in {place}, once")]
+    MissingField { name: Text, place: &'static str },
     #[error("the body must be {expected}")]
     MalformedBody { expected: &'static str },
     #[error("secret {number} must be {expected}")]
@@ -23,6 +25,8 @@ pub enum VerifyError {
     },
     #[error("an endpoint needs at least one secret")]
     NoSecret,
+    #[error("unsigned requests are taken only by an endpoint with an explicit option for them")]
+    Unsigned,
     #[error("no signature matches the body and a secret of this endpoint")]
     SignatureMismatch,
     #[error("signed {by_s} s ago, the tolerance is {tolerance_s} s")]
@@ -46,9 +50,11 @@ impl VerifyError {
             | Self::DuplicateHeader { .. }
             | Self::MalformedHeader { .. }
             | Self::WrongHeader { .. }
+            | Self::MissingField { .. }
             | Self::MalformedBody { .. }
             | Self::UnusableSecret { .. }
-            | Self::NoSecret => Verdict::Malformed,
+            | Self::NoSecret
+            | Self::Unsigned => Verdict::Malformed,
             Self::SignatureMismatch => Verdict::BadSignature,
             Self::Stale { .. } | Self::Future { .. } => Verdict::Stale,
         }

@@ -1,6 +1,6 @@
 //! How signatures are laid out in a header value. Reading one borrows from it and copies nothing.
 
-use crate::webhook::scheme::{Form, TimestampSource, Wire};
+use crate::webhook::scheme::{Form, Signature, TimestampSource};
 
 /// More entries than any rotation needs; bounds the work that a stranger can ask for.
 const MOST_SIGNATURES: usize = 16;
@@ -8,15 +8,15 @@ const MOST_SIGNATURES: usize = 16;
 /// Whether a signature header has the shape of its form. Whether an entry is a signature is decided
 /// later: a wrong one is a mismatch, not a malformed header. A comma is no character of any encoding:
 /// one that does not separate entries is where a gateway joined two lines.
-pub(crate) fn check(wire: &Wire, value: &str) -> Result<(), &'static str> {
+pub(crate) fn check(rule: &Signature, value: &str) -> Result<(), &'static str> {
     if value.is_empty() {
         return Err("non-empty");
     }
-    let entries = match &wire.form {
+    let entries = match &rule.form {
         Form::Plain { .. } if value.contains(',') => return Err("exactly one signature"),
         Form::Plain { .. } => 1,
         Form::KeyValues { separator, .. } => {
-            let timestamp_key = timestamp_key(wire);
+            let timestamp_key = timestamp_key(rule);
             let (mut timestamps, mut others) = (0, 0);
             for entry in entries(value, separator) {
                 let (key, entry_value) = entry.split_once('=').unwrap_or_default();
@@ -83,8 +83,8 @@ pub(crate) fn value_of<'a>(form: &Form, line: &'a str, key: &str) -> Option<&'a 
     }
 }
 
-fn timestamp_key(wire: &Wire) -> Option<&str> {
-    match &wire.timestamp.as_ref()?.source {
+fn timestamp_key(rule: &Signature) -> Option<&str> {
+    match &rule.timestamp.as_ref()?.source {
         TimestampSource::SignatureKey { key } => Some(key),
         TimestampSource::Header { .. } | TimestampSource::Body { .. } => None,
     }

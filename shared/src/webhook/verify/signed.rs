@@ -5,7 +5,7 @@ use aws_lc_rs::{digest, hmac};
 use crate::webhook::encoding::{decode, spells};
 use crate::webhook::keys::PreparedKey;
 use crate::webhook::request::RawRequest;
-use crate::webhook::scheme::{Form, Part, Wire};
+use crate::webhook::scheme::{Form, Part, Signature};
 use crate::webhook::verify::form;
 
 /// Everything that a template can name.
@@ -26,54 +26,55 @@ impl Signed<'_> {
     /// The index of the first secret under which one of the signatures is good.
     pub(crate) fn first_match(
         &self,
-        wire: &Wire,
+        rule: &Signature,
         signatures: &Signatures<'_>,
         keys: &[PreparedKey],
     ) -> Option<usize> {
         // A public-key check needs the content in one piece; a MAC streams it.
         let message = match keys.first()? {
-            PreparedKey::Public(_) => self.message(wire),
-            PreparedKey::Hmac(_) | PreparedKey::Digest(_) => Vec::new(),
+            PreparedKey::Public(_) => self.message(rule),
+            PreparedKey::Hmac(_) | PreparedKey::Text(_) | PreparedKey::Unsigned => Vec::new(),
         };
         keys.iter().enumerate().position(|(slot, key)| match key {
             PreparedKey::Hmac(key) => {
-                let tag = self.mac(wire, key);
-                signatures.any(&wire.form, slot, |text| {
-                    spells(wire.encoding, text, tag.as_ref())
+                let tag = self.mac(rule, key);
+                signatures.any(&rule.form, slot, |text| {
+                    spells(rule.encoding, text, tag.as_ref())
                 })
             }
-            PreparedKey::Digest(secret) => {
-                let digest = self.digest(wire, secret);
-                signatures.any(&wire.form, slot, |text| {
-                    spells(wire.encoding, text, digest.as_ref())
+            PreparedKey::Text(secret) => {
+                let digest = self.digest(rule, secret);
+                signatures.any(&rule.form, slot, |text| {
+                    spells(rule.encoding, text, digest.as_ref())
                 })
             }
-            PreparedKey::Public(key) => signatures.any(&wire.form, slot, |text| {
-                decode(wire.encoding, text)
+            PreparedKey::Public(key) => signatures.any(&rule.form, slot, |text| {
+                decode(rule.encoding, text)
                     .is_some_and(|signature| key.verify_sig(&message, signature.bytes()).is_ok())
             }),
+            PreparedKey::Unsigned => false,
         })
     }
 
-    pub(crate) fn mac(&self, wire: &Wire, key: &hmac::Key) -> hmac::Tag {
+    pub(crate) fn mac(&self, rule: &Signature, key: &hmac::Key) -> hmac::Tag {
         let mut context = hmac::Context::with_key(key);
-        for part in wire.template.iter() {
+        for part in rule.template.iter() {
             context.update(self.part(part, &[]));
         }
         context.sign()
     }
 
-    pub(crate) fn digest(&self, wire: &Wire, secret: &[u8]) -> digest::Digest {
+    pub(crate) fn digest(&self, rule: &Signature, secret: &[u8]) -> digest::Digest {
         let mut context = digest::Context::new(&digest::SHA256);
-        for part in wire.template.iter() {
+        for part in rule.template.iter() {
             context.update(self.part(part, secret));
         }
         context.finish()
     }
 
-    pub(crate) fn message(&self, wire: &Wire) -> Vec<u8> {
+    pub(crate) fn message(&self, rule: &Signature) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.request.body.len() + 128);
-        for part in wire.template.iter() {
+        for part in rule.template.iter() {
             message.extend_from_slice(self.part(part, &[]));
         }
         message

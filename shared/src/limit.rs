@@ -1,0 +1,181 @@
+//! Rate limits over all instances: a bucket is one row of the ephemeral table, and each instance leases
+//! permits from it in blocks. In any window of time at most `burst + rate × (window + lease)` pass.
+//!
+//! A bucket is named by a key and holds what a [`RateLimit`] says; nothing here knows what is limited.
+//!
+//! A lease is made to last a quarter of the time in which the bucket fills, two seconds at most, and
+//! lapses after twice that. So a steady stream costs about one write in two seconds for each instance
+//! that serves it, and a limit of a few requests a second costs up to one write for each request.
+
+mod gcra;
+mod wallet;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    app::App,
+    store::{Key, Leased, StoreError},
+};
+
+use gcra::Rate;
+use wallet::{Step, Wallet};
+
+pub(crate) use wallet::Lease;
+
+/// Buckets that one instance keeps in mind.
+const CAPACITY: usize = 10_000;
+
+/// Leases that are tried for one request before it passes: each failure brings the bucket's true number.
+const ATTEMPTS: usize = 4;
+
+/// So many requests in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub requests: u32,
+    #[garde(range(min = 1, max = 86_400))]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub per_seconds: u32,
+    /// How many may come at once after a pause; `requests` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 1, max = 1_000_000)))]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub burst: Option<u32>,
+}
+
+/// A request over its limit, as RFC 9110 section 10.2.3 and draft-ietf-httpapi-ratelimit-headers tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverLimit {
+    /// What is limited: the policy's name.
+    pub policy: &'static str,
+    pub limit: RateLimit,
+    /// Whole seconds, at least one.
+    pub retry_after_s: u64,
+}
+
+/// What one instance holds of the buckets that it has used lately.
+#[derive(Default)]
+pub(crate) struct LimitCache {
+    buckets: Mutex<HashMap<(Key, RateLimit), Arc<Bucket>>>,
+}
+
+struct Bucket {
+    wallet: Mutex<Wallet>,
+    /// One lease at a time: who waits here finds permits afterwards.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.requests, self.per_seconds, self.burst())
+    }
+}
+
+impl RateLimit {
+    pub(crate) fn burst(self) -> u32 {
+        self.burst.unwrap_or(self.requests)
+    }
+
+    fn rate(self) -> Rate {
+        Rate::new(self.requests, self.per_seconds, self.burst())
+    }
+}
+
+/// Takes `cost` permits from the bucket `key`. Without a call while the instance holds a lease.
+///
+/// If the table does not answer the request passes, and for a second all others do.
+///
+/// # Errors
+/// The limit is reached.
+pub(crate) async fn take(
+    app: &App,
+    policy: &'static str,
+    key: &Key,
+    limit: RateLimit,
+    cost: u32,
+    now: Timestamp,
+) -> Result<(), OverLimit> {
+    let now = now.as_nanosecond();
+    let bucket = app.limits.bucket(key, limit, now);
+    let over = |wait: i128| OverLimit {
+        policy,
+        limit,
+        retry_after_s: u64::try_from(wait.div_euclid(1_000_000_000) + 1).unwrap_or(1),
+    };
+    let first = bucket.with(|wallet| {
+        wallet.count(cost);
+        wallet.step(now, cost)
+    });
+    match first {
+        Step::Pass => return Ok(()),
+        Step::Refuse { wait } => return Err(over(wait)),
+        Step::Ask => {}
+    }
+    let _turn = bucket.turn.lock().await;
+    match bucket.with(|wallet| wallet.step(now, cost)) {
+        Step::Pass => return Ok(()),
+        Step::Refuse { wait } => return Err(over(wait)),
+        Step::Ask => {}
+    }
+    for _ in 0..ATTEMPTS {
+        let lease = bucket.with(|wallet| wallet.plan(now, cost)).map_err(over)?;
+        match app.platform().lease(key, &lease).await {
+            Ok(Leased::Written(full_until)) => {
+                bucket.with(|wallet| wallet.granted(lease, full_until, cost));
+                return Ok(());
+            }
+            Ok(Leased::Moved(full_until)) => bucket.with(|wallet| wallet.learned(full_until)),
+            Err(error) => {
+                fail_open(&bucket, now, &error);
+                return Ok(());
+            }
+        }
+    }
+    tracing::warn!(
+        limit.policy = policy,
+        "a limit's row changed under every lease: the request passes"
+    );
+    Ok(())
+}
+
+fn fail_open(bucket: &Bucket, now: i128, error: &StoreError) {
+    bucket.with(|wallet| wallet.went_blind(now));
+    tracing::warn!(%error, "a limit's row does not answer: requests pass");
+}
+
+impl Bucket {
+    fn with<T>(&self, use_wallet: impl FnOnce(&mut Wallet) -> T) -> T {
+        use_wallet(&mut self.wallet.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LimitCache {
+    fn bucket(&self, key: &Key, limit: RateLimit, now: i128) -> Arc<Bucket> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get(&(key.clone(), limit)) {
+            return Arc::clone(bucket);
+        }
+        if buckets.len() >= CAPACITY {
+            buckets.retain(|_, bucket| !bucket.with(|wallet| wallet.is_idle(now)));
+        }
+        let bucket = Arc::new(Bucket {
+            wallet: Mutex::new(Wallet::new(limit.rate())),
+            turn: tokio::sync::Mutex::new(()),
+        });
+        if buckets.len() < CAPACITY {
+            buckets.insert((key.clone(), limit), Arc::clone(&bucket));
+        }
+        bucket
+    }
+}

@@ -1,0 +1,96 @@
+//! Messages of bulk jobs: their own, and those of the events that they replay. Sent after the rows that
+//! they speak of were committed.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+
+use crate::{
+    app::App,
+    id::{JobId, TenantId},
+    problem::ApiError,
+    queue::{EventRef, Job, PageJob, Queue},
+};
+
+/// The most messages that SQS takes in one call.
+const MAX_BATCH: usize = 10;
+
+/// The longest that SQS delays a sent message: 15 minutes.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Asks for one page of a bulk job, at once.
+pub async fn send_page(
+    app: &App,
+    tenant: TenantId,
+    bulk: JobId,
+    page: u64,
+) -> Result<(), ApiError> {
+    send_page_later(app, tenant, bulk, page, Duration::ZERO)
+        .await
+        .map_err(ApiError::Unavailable)
+}
+
+/// Asks for one page of a bulk job, after a delay of up to 15 minutes.
+pub(crate) async fn send_page_later(
+    app: &App,
+    tenant: TenantId,
+    bulk: JobId,
+    page: u64,
+    delay: Duration,
+) -> anyhow::Result<()> {
+    let message = PageJob::Page { tenant, bulk, page }.text()?;
+    app.queue
+        .send_delayed(app.config.jobs_queue_url()?, tenant, vec![(message, delay)])
+        .await
+}
+
+/// Puts stored events back on the queue, each after its delay, ten in a call.
+pub(crate) async fn send_replays(
+    app: &App,
+    tenant: TenantId,
+    events: Vec<(EventRef, Duration)>,
+) -> anyhow::Result<()> {
+    let mut messages = Vec::with_capacity(events.len());
+    for (event, delay) in events {
+        messages.push((Job::Replay { tenant, event }.text()?, delay));
+    }
+    app.queue
+        .send_delayed(app.config.events_queue_url()?, tenant, messages)
+        .await
+}
+
+impl Queue {
+    /// Ten messages in a call, each with its delay in whole seconds. An error says that one at least
+    /// was not taken; the others stay sent.
+    async fn send_delayed(
+        &self,
+        queue_url: &str,
+        tenant: TenantId,
+        messages: Vec<(String, Duration)>,
+    ) -> anyhow::Result<()> {
+        for messages in messages.chunks(MAX_BATCH) {
+            let mut entries = Vec::with_capacity(messages.len());
+            for (at, (body, delay)) in messages.iter().enumerate() {
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .message_group_id(tenant.to_string())
+                    .delay_seconds(i32::try_from((*delay).min(LONGEST_DELAY).as_secs())?)
+                    .message_body(body);
+                entries.push(entry.build()?);
+            }
+            let answer = self
+                .client
+                .send_message_batch()
+                .queue_url(queue_url)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .context("send messages")?;
+            if let Some(failed) = answer.failed.first() {
+                bail!("the queue did not take a message: {}", failed.code());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! The rows of rate limits: one number for each bucket, written under a condition and never read first.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError, types::ReturnValue,
+    types::ReturnValuesOnConditionCheckFailure,
+};
+
+use crate::{
+    limit::Lease,
+    store::{
+        PlatformStore, StoreError,
+        change::number,
+        db::{Item, Table},
+        key::Key,
+    },
+};
+
+/// How long a bucket's row outlives the time at which it would be empty.
+const KEPT_S: i128 = 3_600;
+
+/// What became of a lease.
+pub(crate) enum Leased {
+    /// It is written; the bucket's new number.
+    Written(i128),
+    /// The bucket was not as the lease took it to be; its number, if it has one.
+    Moved(Option<i128>),
+}
+
+impl PlatformStore {
+    /// Writes a lease, or learns what stood against it. One call, one write unit.
+    pub(crate) async fn lease(&self, key: &Key, lease: &Lease) -> Result<Leased, StoreError> {
+        let request = self
+            .db()
+            .client()
+            .update_item()
+            .table_name(self.db().table(Table::Ephemeral)?)
+            .set_key(Some(key.attributes()))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let request = match lease {
+            Lease::Fresh {
+                now, full_until, ..
+            } => request
+                .update_expression("SET full_until = :until, expires_at = :expires")
+                .condition_expression("attribute_not_exists(pk) OR full_until < :now")
+                .expression_attribute_values(":until", number(full_until))
+                .expression_attribute_values(":expires", expires_at(*full_until))
+                .expression_attribute_values(":now", number(now)),
+            Lease::Further {
+                now, add, at_most, ..
+            } => request
+                .update_expression("SET full_until = full_until + :add, expires_at = :expires")
+                .condition_expression("full_until BETWEEN :now AND :most")
+                .expression_attribute_values(":add", number(add))
+                .expression_attribute_values(":expires", expires_at(at_most + add))
+                .expression_attribute_values(":now", number(now))
+                .expression_attribute_values(":most", number(at_most)),
+        };
+        let error = match request.send().await {
+            Ok(answer) => {
+                let written = answer.attributes.as_ref().and_then(full_until);
+                return written.map(Leased::Written).ok_or_else(|| {
+                    StoreError::Internal(anyhow::anyhow!("a bucket's row has no number"))
+                });
+            }
+            Err(error) => error,
+        };
+        if let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        {
+            return Ok(Leased::Moved(failed.item().and_then(full_until)));
+        }
+        Err(error.into())
+    }
+}
+
+fn full_until(row: &Item) -> Option<i128> {
+    row.get("full_until")?.as_n().ok()?.parse().ok()
+}
+
+/// In seconds, as TTL reads it.
+fn expires_at(full_until: i128) -> aws_sdk_dynamodb::types::AttributeValue {
+    number(full_until / 1_000_000_000 + KEPT_S)
+}
