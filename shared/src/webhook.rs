@@ -39,6 +39,7 @@ pub use cache::ENDPOINT_STALENESS;
 pub use custom::{CUSTOM, check_unsigned, chosen_scheme};
 pub use greeting::receive_get;
 pub use receive::{Incoming, MAX_BODY_LEN, Receipt, Verified, receive, refuse_oversized};
+pub use retry::RetryPolicy;
 pub use secret::{check_secrets, first_secrets, new_secret};
 
 pub(crate) use cache::{EndpointCache, opened_secrets};

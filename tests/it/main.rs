@@ -22,6 +22,7 @@ mod isolation;
 mod jobs;
 mod limits;
 mod rejections;
+mod retries;
 mod rotation;
 mod routes;
 mod schemes;

@@ -63,6 +63,7 @@ pub(crate) async fn create_endpoint(
         secrets,
         allowed_ips: new.allowed_ips.map(AllowList::new).unwrap_or_default(),
         rate_limit: new.rate_limit,
+        retry: new.retry,
     };
     let endpoint = store.create_endpoint(new).await?;
     Ok((
@@ -143,6 +144,7 @@ pub(crate) async fn update_endpoint(
             .allowed_ips
             .map(|networks| networks.map(AllowList::new).unwrap_or_default()),
         rate_limit: patch.rate_limit,
+        retry: patch.retry,
     };
     Ok(tagged(
         store.update_endpoint(current, patch).await?,

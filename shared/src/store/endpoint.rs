@@ -23,7 +23,7 @@ use crate::{
         list::Listing,
         platform::{AddressRow, address_key},
     },
-    webhook::{AllowList, presets, scheme::Scheme},
+    webhook::{AllowList, RetryPolicy, presets, scheme::Scheme},
 };
 
 pub use arrival::{Arrived, EndpointHandshake};
@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub allowed_ips: AllowList,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -65,6 +67,7 @@ pub struct NewEndpoint {
     pub secrets: Vec<Secret<String>>,
     pub allowed_ips: AllowList,
     pub rate_limit: Option<RateLimit>,
+    pub retry: Option<RetryPolicy>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +80,8 @@ pub struct EndpointPatch {
     pub allowed_ips: Option<AllowList>,
     /// `Some(None)` lifts the limit.
     pub rate_limit: Option<Option<RateLimit>>,
+    /// `Some(None)` goes back to the default.
+    pub retry: Option<Option<RetryPolicy>>,
 }
 
 impl Endpoint {
@@ -129,6 +134,7 @@ impl TenantStore {
             offered_token: None,
             allowed_ips: new.allowed_ips,
             rate_limit: new.rate_limit,
+            retry: new.retry,
             created_at: self.now,
             updated_at: self.now,
         };
@@ -189,6 +195,7 @@ impl TenantStore {
             offered_token,
             allowed_ips: patch.allowed_ips.unwrap_or(from.value.allowed_ips),
             rate_limit: patch.rate_limit.unwrap_or(from.value.rate_limit),
+            retry: patch.retry.unwrap_or(from.value.retry),
             updated_at: self.now,
             ..from.value
         };
@@ -325,5 +332,6 @@ fn shown(endpoint: &Endpoint) -> serde_json::Value {
         "offered_token": endpoint.offered_token.is_some(),
         "allowed_ips": endpoint.allowed_ips,
         "rate_limit": endpoint.rate_limit,
+        "retry": endpoint.retry,
     })
 }

@@ -15,7 +15,7 @@ use crate::{
         identity::{EventIdentity, dedupe_key, event_identity},
         presets,
         request::Headers,
-        retry,
+        retry::{self, RetryPolicy},
     },
 };
 
@@ -148,7 +148,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn attempt(&self, work: &Work) -> JobResult {
-        let failure = if self.received.attempt > retry::MAX_ATTEMPTS {
+        let failure = if self.received.attempt > retry::MOST_ATTEMPTS {
             Failure::Permanent("the worker was stopped in the middle of every attempt".to_owned())
         } else {
             match self.apply(work).await {
@@ -156,13 +156,34 @@ impl Run<'_> {
                 Err(failure) => failure,
             }
         };
-        let last = self.received.attempt >= retry::MAX_ATTEMPTS;
         match failure {
-            Failure::Transient(reason) if !last => self.retry(work, &reason).await,
-            Failure::Transient(reason) | Failure::Permanent(reason) => {
-                self.give_up(work, &reason).await
-            }
+            Failure::Permanent(reason) => self.give_up(work, &reason).await,
+            Failure::Transient(reason) => match self.next_wait(work).await {
+                Some(after) => self.retry(work, &reason, after).await,
+                None => self.give_up(work, &reason).await,
+            },
         }
+    }
+
+    /// The wait that the endpoint's policy asks for; `None` when this attempt was the last. Read at
+    /// the failure, so that a changed policy holds for events that already wait.
+    async fn next_wait(&self, work: &Work) -> Option<Duration> {
+        let attempt = self.received.attempt;
+        let policy = match self.store.endpoint(work.event.endpoint).await {
+            Ok(endpoint) => endpoint.value.retry.unwrap_or_default(),
+            Err(StoreError::NotFound) => RetryPolicy::default(),
+            Err(error) => {
+                // Nothing is given up for want of the policy.
+                tracing::warn!(endpoint.id = %work.event.endpoint, error = chain(error), "could not read a retry policy");
+                return Some(RetryPolicy::default().delay(attempt, random()));
+            }
+        };
+        // A replay is a life of its own: its attempts count, its age does not.
+        let began = work
+            .content
+            .as_ref()
+            .map_or(self.started, |content| content.received_at);
+        policy.next(attempt, self.started.duration_since(began), random())
     }
 
     async fn apply(&self, work: &Work) -> Result<(), Failure> {
@@ -197,7 +218,7 @@ impl Run<'_> {
     }
 
     /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
-    async fn retry(&self, work: &Work, reason: &str) -> JobResult {
+    async fn retry(&self, work: &Work, reason: &str, after: Duration) -> JobResult {
         let attempt = self.note(Outcome::Retry, reason);
         let content = work.content.as_ref().map(Content::as_stored);
         let kept = self
@@ -212,9 +233,7 @@ impl Run<'_> {
         if let Err(error) = kept {
             tracing::warn!(event.id = %work.event.event, error = chain(error), "could not keep a failed attempt");
         }
-        Err(JobError::Retry {
-            after: retry::delay(self.received.attempt, random()),
-        })
+        Err(JobError::Retry { after })
     }
 
     /// State first, message second: if the send is lost, the job comes back and gives up again.
@@ -233,7 +252,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
-                let after = retry::delay(self.received.attempt, random());
+                let after = RetryPolicy::default().delay(self.received.attempt, random());
                 return Err(JobError::Retry { after });
             }
         }

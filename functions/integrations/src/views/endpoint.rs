@@ -11,7 +11,7 @@ use shared::{
     limit::RateLimit,
     seal::Secret,
     store::{Endpoint, EndpointHandshake, EndpointSecret},
-    webhook::{AllowList, MOST_NETWORKS, Network, scheme::Scheme},
+    webhook::{AllowList, MOST_NETWORKS, Network, RetryPolicy, scheme::Scheme},
 };
 use utoipa::ToSchema;
 
@@ -48,6 +48,9 @@ pub(crate) struct EndpointIn {
     /// How many requests are accepted in a stretch of time; any number if not given.
     #[garde(dive)]
     pub(crate) rate_limit: Option<RateLimit>,
+    /// How often a failing event is tried; fields that are left out have their defaults.
+    #[garde(dive)]
+    pub(crate) retry: Option<RetryPolicy>,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -77,6 +80,11 @@ pub(crate) struct EndpointPatchIn {
     #[garde(dive)]
     #[schema(value_type = Option<RateLimit>)]
     pub(crate) rate_limit: Option<Option<RateLimit>>,
+    /// Takes the place of the present policy; `null` goes back to the default.
+    #[serde(default, deserialize_with = "nullable")]
+    #[garde(dive)]
+    #[schema(value_type = Option<RetryPolicy>)]
+    pub(crate) retry: Option<Option<RetryPolicy>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -97,6 +105,7 @@ pub(crate) struct EndpointOut {
     #[schema(value_type = Option<Vec<String>>)]
     allowed_ips: Option<AllowList>,
     rate_limit: Option<RateLimit>,
+    retry: RetryPolicy,
     /// Newest first. The last two that expired stay in the list; they verify nothing.
     secrets: Vec<SecretOut>,
     #[schema(value_type = String, format = DateTime)]
@@ -133,6 +142,7 @@ impl EndpointOut {
             allow_unsigned: endpoint.allow_unsigned,
             allowed_ips: Some(endpoint.allowed_ips).filter(|list| !list.is_empty()),
             rate_limit: endpoint.rate_limit,
+            retry: endpoint.retry.unwrap_or_default(),
             secrets: endpoint.secrets.iter().map(secret).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
