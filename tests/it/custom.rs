@@ -100,6 +100,41 @@ async fn a_declared_scheme_verifies_dedupes_and_names_the_event() {
     assert_eq!(owner.get(&event).await.status(200)["state"], "processed");
 }
 
+#[tokio::test]
+async fn a_replay_does_not_shorten_how_long_an_event_is_remembered() {
+    const DAY_S: u64 = 86_400;
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let mut declared = declared();
+    declared["dedupe_days"] = json!(90);
+    let scheme: Scheme = serde_json::from_value(declared.clone()).unwrap();
+    let made = owner.post("/v1/webhook-endpoints", new(&declared)).await;
+    let url = text(&made.status(201)["url"]);
+    let body = br#"{"meta":{"id":"order-1"}}"#;
+    let send = async || {
+        let outgoing = Outgoing {
+            id: "",
+            timestamp_unix_s: stack.now_s(),
+            method: "POST",
+            url: &url,
+            body,
+        };
+        let headers = sign(&scheme, SECRET.as_bytes(), &outgoing).unwrap();
+        let accepted = stack.post_raw(&url, &headers, body).await.status(202);
+        stack.drain().await;
+        text(&accepted["id"])
+    };
+    let first = send().await;
+    let replay = format!("/v1/events/{first}:replay");
+    owner.post(&replay, json!({})).await.status(202);
+    stack.drain().await;
+    stack.advance_s(60 * DAY_S);
+    let second = send().await;
+    let path = format!("/v1/events/{second}");
+    let owner = stack.again("acme").await;
+    owner.get(&path).await.problem(404, "not-found");
+}
+
 async fn refused(owner: &Client, new: Value, pointer: &str) {
     let answer = owner.post("/v1/webhook-endpoints", new.clone()).await;
     let problem = answer.problem(422, "invalid-request");

@@ -74,8 +74,9 @@ struct Content {
     payload: Vec<u8>,
 }
 
-/// How long a marker is kept when the scheme is not at hand: the longest of all schemes.
-const REPLAY_DEDUPE_DAYS: u16 = 31;
+/// How long a marker is kept when the scheme is not at hand: the longest that a scheme may declare, so
+/// that a replay never shortens it.
+const REPLAY_DEDUPE_DAYS: u16 = 90;
 
 impl Work {
     fn of(job: &Job) -> Result<Self, Failure> {
