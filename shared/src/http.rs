@@ -2,6 +2,7 @@
 
 mod client;
 mod extract;
+mod idempotency;
 mod layers;
 mod preconditions;
 mod routes;

@@ -31,6 +31,10 @@ pub enum ApiError {
     MethodNotAllowed,
     #[error("{0}")]
     Conflict(Conflict),
+    #[error(
+        "the Idempotency-Key was used for another request: a key belongs to one method, path and body"
+    )]
+    KeyReused,
     #[error("the resource has changed: If-Match names another version")]
     PreconditionFailed,
     #[error("the body may have at most {limit_bytes} bytes")]
@@ -119,6 +123,16 @@ impl ApiError {
                 "Method not allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
             ),
+            Self::Conflict(Conflict::KeyBusy) => (
+                "idempotency-key-in-use",
+                "Request in progress",
+                StatusCode::CONFLICT,
+            ),
+            Self::KeyReused => (
+                "idempotency-key-reused",
+                "Idempotency-Key used for another request",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
             Self::Conflict(_) => (
                 "conflict",
                 "Conflict with the present state",
@@ -170,6 +184,8 @@ impl ApiError {
             Self::NotFound,
             Self::MethodNotAllowed,
             Self::Conflict(Conflict::Version),
+            Self::Conflict(Conflict::KeyBusy),
+            Self::KeyReused,
             Self::PreconditionFailed,
             Self::TooLarge { limit_bytes: 0 },
             Self::UnsupportedMediaType { expected: "" },
@@ -202,7 +218,9 @@ impl ApiError {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Signature"),
             )],
-            Self::Unavailable(_) => vec![(header::RETRY_AFTER, RETRY_AFTER_S)],
+            Self::Unavailable(_) | Self::Conflict(Conflict::KeyBusy) => {
+                vec![(header::RETRY_AFTER, RETRY_AFTER_S)]
+            }
             Self::RateLimited(over) => limit_headers(over),
             Self::Malformed(_)
             | Self::Forbidden(_)
@@ -210,6 +228,7 @@ impl ApiError {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::Conflict(_)
+            | Self::KeyReused
             | Self::PreconditionFailed
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType { .. }

@@ -20,7 +20,13 @@ use anyhow::Context;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::{Client, config::Builder, types::MessageAttributeValue};
 
-use crate::{app::App, id::TenantId, problem::ApiError, telemetry::Calls};
+use crate::{
+    app::App,
+    id::TenantId,
+    problem::ApiError,
+    store::{Message, keep},
+    telemetry::Calls,
+};
 
 /// The longest visibility timeout and delay that SQS takes: 12 hours.
 const MAX_VISIBILITY_S: u64 = 43_200;
@@ -34,6 +40,14 @@ pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result
         .send(app.config.events_queue_url()?, tenant, message)
         .await
         .map_err(ApiError::Unavailable)
+}
+
+/// Sends the messages that a request with an Idempotency-Key has kept back.
+pub(crate) async fn send_kept(app: &App, messages: Vec<Message>) -> anyhow::Result<()> {
+    for message in &messages {
+        app.queue.send_now(message).await?;
+    }
+    Ok(())
 }
 
 /// Sends to and steers the queues. Holds no lock across a send.
@@ -57,11 +71,29 @@ impl Queue {
         tenant: TenantId,
         body: String,
     ) -> anyhow::Result<()> {
+        let message = Message {
+            queue_url: queue_url.to_owned(),
+            group: tenant.to_string(),
+            body,
+            delay_s: 0,
+        };
+        let Some(messages) = keep(vec![message]) else {
+            return Ok(());
+        };
+        for message in messages {
+            self.send_now(&message).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_now(&self, message: &Message) -> anyhow::Result<()> {
+        let delay = (message.delay_s > 0).then(|| i32::try_from(message.delay_s));
         self.client
             .send_message()
-            .queue_url(queue_url)
-            .message_group_id(tenant.to_string())
-            .message_body(body)
+            .queue_url(&message.queue_url)
+            .message_group_id(&message.group)
+            .message_body(&message.body)
+            .set_delay_seconds(delay.transpose()?)
             .send()
             .await
             .context("send a message")?;

@@ -76,6 +76,19 @@ impl<T> Clone for Sealed<T> {
     }
 }
 
+impl<T> Sealed<T> {
+    pub(crate) fn from_text(text: String) -> Self {
+        Self {
+            text,
+            of: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}
+
 /// The same ciphertext. Two seals of one value differ.
 impl<T> PartialEq for Sealed<T> {
     fn eq(&self, other: &Self) -> bool {
@@ -95,6 +108,7 @@ pub enum Purpose {
     RootKey,
     SigningKey,
     WebhookSecret,
+    IdempotentReply,
 }
 
 impl Purpose {
@@ -103,6 +117,7 @@ impl Purpose {
             Self::RootKey => "root-key",
             Self::SigningKey => "signing-key",
             Self::WebhookSecret => "webhook-secret",
+            Self::IdempotentReply => "idempotent-reply",
         }
     }
 }

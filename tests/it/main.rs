@@ -18,6 +18,7 @@ mod events;
 mod fairness;
 mod handshakes;
 mod harness;
+mod idempotency;
 mod isolation;
 mod jobs;
 mod limits;

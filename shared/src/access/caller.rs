@@ -11,7 +11,7 @@ use crate::{
     audit::{Actor, Origin as AuditOrigin},
     id::{SessionId, TenantId, UserId},
     problem::ApiError,
-    store::TenantStore,
+    store::{self, TenantStore},
 };
 
 /// An authenticated request. A handler that does not take one, or does not call
@@ -76,6 +76,7 @@ impl FromRequestParts<App> for Caller {
         let now = app.clock.now();
         let issuer = Origin::of(parts, app);
         let claims = verified(app, &issuer.0, &token, now).await?;
+        store::own(claims.tenant, &Actor::User(claims.sub).to_string(), now)?;
         Ok(Self {
             app: app.clone(),
             tenant: claims.tenant,

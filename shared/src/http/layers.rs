@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::{
     app::App,
-    http::routes::RouteName,
+    http::{idempotency, routes::RouteName},
     id::{Id, RequestKind},
     problem::{ApiError, Problem},
 };
@@ -25,7 +25,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId(pub String);
 
 pub(crate) fn around(router: Router, app: App, body_limit: usize) -> Router {
+    let guard = idempotency::Guard {
+        app: app.clone(),
+        body_limit,
+    };
     router
+        .layer(middleware::from_fn_with_state(guard, idempotency::guard))
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(app, serve))
 }

@@ -13,7 +13,11 @@ use axum::{
 };
 use http::uri::{PathAndQuery, Uri};
 use tower::Layer;
-use utoipa::openapi::{OpenApi, OpenApiBuilder, path::Paths};
+use utoipa::openapi::{
+    OpenApi, OpenApiBuilder,
+    path::{Operation, ParameterBuilder, ParameterIn, Paths},
+    schema::{ObjectBuilder, Type},
+};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{app::App, http::layers, problem::ApiError};
@@ -48,7 +52,10 @@ impl Routes {
 
     /// Adds handlers given as `routes!(handler, …)`.
     #[must_use]
-    pub fn with(mut self, (schemas, paths, methods): UtoipaMethodRouter<App>) -> Self {
+    pub fn with(mut self, (schemas, mut paths, methods): UtoipaMethodRouter<App>) -> Self {
+        for item in paths.paths.values_mut() {
+            item.post.iter_mut().for_each(with_idempotency_key);
+        }
         for path in paths.paths.keys() {
             self.router = self
                 .router
@@ -88,6 +95,27 @@ impl Routes {
             .fallback_service(tower::util::MapRequestLayer::new(split_verb).layer(router));
         layers::around(router, app, self.body_limit)
     }
+}
+
+/// Documents the header for who has a tenant: for others it means nothing.
+fn with_idempotency_key(post: &mut Operation) {
+    if post.security.is_some() {
+        return;
+    }
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "A request with a key that was used for the same request gets its reply and changes nothing",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(257)),
+        ))
+        .build();
+    post.parameters.get_or_insert_default().push(header.into());
 }
 
 /// Adds the methods of one set of handlers to those of another on the same path.

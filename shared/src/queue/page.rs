@@ -11,6 +11,7 @@ use crate::{
     id::{JobId, TenantId},
     problem::ApiError,
     queue::{EventRef, Job, PageJob, Queue},
+    store::{Message, keep},
 };
 
 /// The most messages that SQS takes in one call.
@@ -69,6 +70,15 @@ impl Queue {
         tenant: TenantId,
         messages: Vec<(String, Duration)>,
     ) -> anyhow::Result<()> {
+        let kept = messages.iter().map(|(body, delay)| Message {
+            queue_url: queue_url.to_owned(),
+            group: tenant.to_string(),
+            body: body.clone(),
+            delay_s: (*delay).min(LONGEST_DELAY).as_secs(),
+        });
+        if keep(kept.collect()).is_none() {
+            return Ok(());
+        }
         for messages in messages.chunks(MAX_BATCH) {
             let mut entries = Vec::with_capacity(messages.len());
             for (at, (body, delay)) in messages.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! The DynamoDB client and its errors. The only file that calls the data plane.
 
+mod failure;
+
 use std::collections::HashMap;
 
 use anyhow::anyhow;
@@ -7,14 +9,13 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
-    error::{ProvideErrorMetadata, SdkError},
     operation::{
         query::builders::QueryFluentBuilder, transact_write_items::TransactWriteItemsError,
     },
     types::{AttributeValue, KeysAndAttributes, Select, TransactWriteItem},
 };
 
-use crate::{config::Config, config::ConfigError, telemetry::Calls};
+use crate::{config::Config, config::ConfigError, store::keyed, telemetry::Calls};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -85,6 +86,14 @@ pub enum Conflict {
     JobEnded,
     #[error("the session has ended or its token was used")]
     SessionMoved,
+    #[error("the Idempotency-Key was used before")]
+    KeyUsed,
+    #[error("a request with this Idempotency-Key is under way: repeat it in a moment")]
+    KeyBusy,
+    #[error(
+        "the request with this Idempotency-Key was carried out, and its reply is not known: read the resource"
+    )]
+    ReplyLost,
 }
 
 /// One write of a transaction, and what it means when its condition does not hold.
@@ -164,6 +173,7 @@ impl Db {
         key: Item,
         consistent: bool,
     ) -> Result<Option<Item>, StoreError> {
+        keyed::settle(self).await?;
         let answer = self
             .client
             .get_item()
@@ -181,6 +191,7 @@ impl Db {
         table: Table,
         keys: Vec<Item>,
     ) -> Result<Vec<Item>, StoreError> {
+        keyed::settle(self).await?;
         let keys = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(true)
@@ -213,6 +224,7 @@ impl Db {
         table: Table,
         keys: Vec<Item>,
     ) -> Result<Vec<Item>, StoreError> {
+        keyed::settle(self).await?;
         let name = self.table(table)?;
         let mut found = Vec::new();
         let mut waiting = keys;
@@ -294,6 +306,7 @@ impl Db {
         query: &Query<'_>,
         enough: usize,
     ) -> Result<(usize, bool), StoreError> {
+        keyed::settle(self).await?;
         let mut count = 0;
         let mut after = None;
         for _ in 0..MAX_COUNTING {
@@ -317,6 +330,7 @@ impl Db {
         after: Option<Item>,
         step: usize,
     ) -> Result<aws_sdk_dynamodb::operation::query::QueryOutput, StoreError> {
+        keyed::settle(self).await?;
         let request = self.query_request(query, after)?;
         let step = i32::try_from(step).unwrap_or(1);
         Ok(request.limit(step).send().await?)
@@ -364,7 +378,16 @@ impl Db {
 
     /// All or nothing. A condition that fails comes back as that write's [`Conflict`], with the row
     /// that was there.
+    /// In a request with an Idempotency-Key the first call is held until the reply is known.
     pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        match keyed::hold(self, writes).await? {
+            Some(writes) => self.transact_now(writes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Db::transact`], at once.
+    pub(crate) async fn transact_now(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let (items, conflicts): (Vec<_>, Vec<_>) = writes
             .into_iter()
             .map(|write| (write.item, write.conflict))
@@ -391,6 +414,15 @@ impl Db {
                 });
             }
         }
+        let busy = cancelled.cancellation_reasons().iter().zip(&conflicts);
+        for (reason, conflict) in busy {
+            if *conflict == Conflict::KeyUsed && reason.code() == Some("TransactionConflict") {
+                return Err(StoreError::Conflict {
+                    conflict: Conflict::KeyBusy,
+                    old: None,
+                });
+            }
+        }
         Err(StoreError::Unavailable(anyhow!(
             "the transaction was cancelled: {:?}",
             cancelled.cancellation_reasons()
@@ -412,66 +444,4 @@ fn key_of(item: &Item, index: Option<Index>) -> Item {
     pairs
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-impl From<ConfigError> for StoreError {
-    fn from(error: ConfigError) -> Self {
-        Self::Internal(error.into())
-    }
-}
-
-impl From<aws_sdk_dynamodb::error::BuildError> for StoreError {
-    fn from(error: aws_sdk_dynamodb::error::BuildError) -> Self {
-        Self::Internal(error.into())
-    }
-}
-
-impl From<serde_dynamo::Error> for StoreError {
-    fn from(error: serde_dynamo::Error) -> Self {
-        Self::Internal(anyhow::Error::from(error).context("convert a row"))
-    }
-}
-
-/// What is worth a retry (no answer, throttled, failed on AWS's side) is `Unavailable`; what would
-/// fail again (refused credentials, malformed request) is `Internal`.
-impl<E> From<SdkError<E>> for StoreError
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    fn from(error: SdkError<E>) -> Self {
-        const TRANSIENT: [&str; 7] = [
-            "InternalServerError",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "ServiceUnavailable",
-            "ThrottlingException",
-            "TransactionConflictException",
-            "TransactionInProgressException",
-        ];
-        if let SdkError::ServiceError(service) = &error
-            && service.err().code() == Some("ConditionalCheckFailedException")
-        {
-            return Self::Conflict {
-                conflict: Conflict::Version,
-                old: None,
-            };
-        }
-        let transient = match &error {
-            SdkError::ServiceError(service) => {
-                service.raw().status().is_server_error()
-                    || service
-                        .err()
-                        .code()
-                        .is_some_and(|code| TRANSIENT.contains(&code))
-            }
-            SdkError::ConstructionFailure(_) => false,
-            _ => true,
-        };
-        let error = anyhow::Error::from(error);
-        if transient {
-            Self::Unavailable(error)
-        } else {
-            Self::Internal(error)
-        }
-    }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Sort {
     Job(JobId),
     /// How many jobs are unfinished.
     JobCount,
+    /// The reply that belongs to an Idempotency-Key. The hash covers the caller and the key.
+    Idempotency(String),
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -67,6 +69,7 @@ impl Key {
             Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
             // A partition for each bucket: a hot one slows none of the others.
             Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
+            Sort::Idempotency(hash) => format!("T#{tenant}#I#{}", shard_of_hash(hash)),
             Sort::Dedupe(_, hash) => event_partition(tenant, shard_of_hash(hash)),
         };
         let sk = match sort {
@@ -82,6 +85,7 @@ impl Key {
             Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Job(id) => format!("JOB#{id}"),
             Sort::JobCount => "JOBS".to_owned(),
+            Sort::Idempotency(hash) => format!("IDEM#{hash}"),
         };
         Self { pk, sk }
     }
