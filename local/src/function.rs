@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::crash::Crashes;
 pub use crate::function::adapter::{HttpFunction, QueueFunction};
-pub use crate::function::smoke::smoke;
+pub use crate::function::smoke::{is_for, smoke};
 use crate::template::FunctionSpec;
 
 /// A started function.

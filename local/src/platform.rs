@@ -5,6 +5,7 @@ pub mod data;
 mod environment;
 mod options;
 mod stores;
+mod timers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,6 +101,20 @@ impl Platform {
                 .flat_map(|pump| std::iter::repeat_n(pump, POLLERS))
             {
                 pollers.spawn(poll(pump.clone()));
+            }
+            let run = |binary, schedule| {
+                timers::run(
+                    functions.clone(),
+                    binary,
+                    schedule,
+                    options.clock.clone(),
+                    options.progress.clone(),
+                )
+            };
+            for function in &template.functions {
+                for schedule in &function.schedules {
+                    pollers.spawn(run(function.binary.clone(), schedule.clone()));
+                }
             }
         }
         let gateway = Gateway::new(
@@ -205,6 +220,17 @@ impl Platform {
         )
     }
 
+    /// One tick of every timer of the function, at the platform's present time.
+    pub async fn tick(&self, binary: &str) -> anyhow::Result<()> {
+        let function = self.template.function(binary);
+        let schedules = function.map(|function| function.schedules.as_slice());
+        for schedule in schedules.unwrap_or_default() {
+            let event = timers::event(&schedule.rule, self.clock.now_ms())?;
+            self.functions.invoke(binary, event).await?;
+        }
+        Ok(())
+    }
+
     /// Moves the clock, and with it delays, visibility and retention on the embedded queues.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
@@ -307,7 +333,15 @@ fn function_summary(function: &FunctionSpec) -> String {
         .queues
         .iter()
         .map(|trigger| format!("from {}", trigger.queue));
-    routes.chain(queues).collect::<Vec<_>>().join(", ")
+    let schedules = function
+        .schedules
+        .iter()
+        .map(|schedule| format!("every {} s", schedule.every.as_secs()));
+    routes
+        .chain(queues)
+        .chain(schedules)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
+use shared::App;
 use shared::config::Config;
-use shared::lambda::{Code, Function, Instance, batches};
+use shared::lambda::{Code, Function, Instance, batches, ticks};
 
 use crate::clock::Clock;
 use crate::function::{HttpFunction, Invoke, Launch, QueueFunction};
 
 /// The functions' binaries and their code. A test compares the names with template.yaml.
-pub const FUNCTIONS: [(&str, Function); 8] = [
+pub const FUNCTIONS: [(&str, Function); 9] = [
     ("auth", Function::Http(auth::routes)),
     ("tenants", Function::Http(tenants::routes)),
     ("users", Function::Http(users::routes)),
@@ -20,6 +21,7 @@ pub const FUNCTIONS: [(&str, Function); 8] = [
     ("webhooks", Function::Http(webhooks::routes)),
     ("webhook-worker", Function::Queue(webhook_worker::worker)),
     ("job-worker", Function::Queue(job_worker::worker)),
+    ("scheduler", Function::Timer(scheduler::DUTIES)),
 ];
 
 /// Starts functions and keeps their instances at hand, for tests that count their calls.
@@ -54,6 +56,15 @@ impl Registry {
         instances.get(binary).map(counts).unwrap_or_default()
     }
 
+    /// The started function's own clients and clock.
+    pub fn app(&self, binary: &str) -> Option<App> {
+        let instances = self
+            .instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        instances.get(binary).map(|instance| instance.app.clone())
+    }
+
     async fn start(
         self,
         binary: String,
@@ -72,6 +83,7 @@ impl Registry {
         Ok(match instance.code {
             Code::Http(router) => Arc::new(HttpFunction::new(router)),
             Code::Queue(worker) => Arc::new(QueueFunction::new(batches(instance.app, worker))),
+            Code::Timer(duties) => Arc::new(QueueFunction::new(ticks(instance.app, duties))),
         })
     }
 }

@@ -8,6 +8,7 @@ mod scope;
 mod storage;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
@@ -38,6 +39,7 @@ pub struct FunctionSpec {
     pub env: BTreeMap<String, String>,
     pub routes: Vec<Route>,
     pub queues: Vec<QueueTrigger>,
+    pub schedules: Vec<ScheduleSpec>,
     pub statements: Vec<Statement>,
     /// The permissions boundary: what it does not allow is denied, whatever `statements` say.
     pub boundary: Option<Vec<Statement>>,
@@ -56,6 +58,14 @@ pub struct QueueTrigger {
     pub queue: String,
     pub batch_size: usize,
     pub report_batch_item_failures: bool,
+}
+
+/// A timer that invokes a function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ScheduleSpec {
+    /// The logical id that SAM gives the rule: the function's, then the event's.
+    pub rule: String,
+    pub every: Duration,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]

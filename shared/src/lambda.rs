@@ -1,6 +1,6 @@
 //! Functions as Lambda sees them: a JSON event in, a JSON answer out.
 //!
-//! [`serve`] and [`consume`] are a function's whole `main`; [`Function::start`] is how the local
+//! [`serve`], [`consume`] and [`on_timer`] are a function's whole `main`; [`Function::start`] is how the local
 //! stack gets the same code to run in its own process.
 
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     http::Routes,
     queue::{JobResult, Received, SqsAnswer, SqsEvent, run_batch},
+    schedule::{self, Duty, Ended},
     telemetry,
     time::Clock,
 };
@@ -20,11 +21,12 @@ use crate::{
 pub type Worker =
     for<'a> fn(&'a App, Received) -> Pin<Box<dyn Future<Output = JobResult> + Send + 'a>>;
 
-/// A function's code: an HTTP router or a queue worker.
+/// A function's code: an HTTP router, a queue worker or duties on a timer.
 #[derive(Clone, Copy)]
 pub enum Function {
     Http(fn() -> Routes),
     Queue(Worker),
+    Timer(&'static [Duty]),
 }
 
 /// A started function: one warm instance.
@@ -39,6 +41,7 @@ pub struct Instance {
 pub enum Code {
     Http(axum::Router),
     Queue(Worker),
+    Timer(&'static [Duty]),
 }
 
 /// The main of an HTTP function: answers API Gateway HTTP API events (payload 2.0) for ever.
@@ -49,6 +52,11 @@ pub fn serve(routes: fn() -> Routes) -> Result<(), lambda_runtime::Error> {
 /// The main of a queue function: answers SQS batches with partial failures for ever.
 pub fn consume(worker: Worker) -> Result<(), lambda_runtime::Error> {
     run(Function::Queue(worker))
+}
+
+/// The main of a function on a timer: gives the duties that are due their turns, for ever.
+pub fn on_timer(duties: &'static [Duty]) -> Result<(), lambda_runtime::Error> {
+    run(Function::Timer(duties))
 }
 
 fn run(function: Function) -> Result<(), lambda_runtime::Error> {
@@ -62,6 +70,7 @@ fn run(function: Function) -> Result<(), lambda_runtime::Error> {
         match instance.code {
             Code::Http(router) => lambda_http::run(router).await,
             Code::Queue(worker) => lambda_runtime::run(batches(instance.app, worker)).await,
+            Code::Timer(duties) => lambda_runtime::run(ticks(instance.app, duties)).await,
         }
     })
 }
@@ -82,6 +91,22 @@ pub fn batches(
     })
 }
 
+/// The service that answers a timer. What the event says is not used: the clock is the app's.
+pub fn ticks(
+    app: App,
+    duties: &'static [Duty],
+) -> impl Service<
+    LambdaEvent<serde::de::IgnoredAny>,
+    Response = Vec<Ended>,
+    Error = lambda_runtime::Error,
+    Future: Send,
+> + Clone {
+    lambda_runtime::service_fn(move |_: LambdaEvent<serde::de::IgnoredAny>| {
+        let app = app.clone();
+        async move { Ok(schedule::tick(&app, duties).await?) }
+    })
+}
+
 impl Function {
     /// Builds the clients and the router; no network call.
     pub async fn start(self, config: Config, clock: Clock) -> anyhow::Result<Instance> {
@@ -89,6 +114,7 @@ impl Function {
         let code = match self {
             Self::Http(routes) => Code::Http(routes().finish(app.clone())),
             Self::Queue(worker) => Code::Queue(worker),
+            Self::Timer(duties) => Code::Timer(duties),
         };
         Ok(Instance { app, code })
     }

@@ -1,6 +1,6 @@
 //! What Portico's functions share. Modules in reading order:
 //!
-//! - [`lambda`]: `serve` and `consume`, a function's whole `main`
+//! - [`lambda`]: `serve`, `consume` and `on_timer`, a function's whole `main`
 //! - [`app`]: what a cold start builds once
 //! - [`config`]: every environment variable
 //! - [`http`]: routes, layers, extractors
@@ -12,6 +12,7 @@
 //! - [`limit`]: so many requests in so many seconds, over all instances
 //! - [`bulk`]: work on many rows, a page at a time
 //! - [`queue`]: jobs between functions
+//! - [`schedule`]: what is done on a timer
 //! - [`egress`], [`ip_ranges`]: calls to URLs that others choose, and what they may reach
 //! - [`seal`], [`id`], [`time`], [`telemetry`]: secrets, identifiers, the clock, logs
 
@@ -28,6 +29,7 @@ pub mod lambda;
 pub mod limit;
 pub mod problem;
 pub mod queue;
+pub mod schedule;
 pub mod seal;
 pub mod store;
 pub mod telemetry;
@@ -35,4 +37,4 @@ pub mod time;
 pub mod webhook;
 
 pub use app::App;
-pub use lambda::{consume, serve};
+pub use lambda::{consume, on_timer, serve};

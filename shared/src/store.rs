@@ -5,6 +5,7 @@ mod bulk_job;
 mod change;
 mod cursor;
 mod db;
+mod duty;
 mod endpoint;
 mod event;
 mod key;

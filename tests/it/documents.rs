@@ -97,21 +97,8 @@ async fn every_sample_event_is_handled_by_its_function() {
         }
         let event: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let functions = &stack.platform.template().functions;
-        let function = match event["routeKey"].as_str() {
-            Some(key) => functions.iter().find(|function| {
-                function
-                    .routes
-                    .iter()
-                    .any(|route| format!("{} {}", route.method, route.path) == key)
-            }),
-            None => {
-                let source = event["Records"][0]["eventSourceARN"].as_str().unwrap();
-                functions.iter().find(|function| {
-                    let mut queues = function.queues.iter();
-                    queues.any(|queue| source.contains(&format!("-{}-", queue.queue)))
-                })
-            }
-        };
+        let mut all = functions.iter();
+        let function = all.find(|function| local::function::is_for(function, &event));
         let function =
             function.unwrap_or_else(|| panic!("{path:?} fits no trigger of template.yaml"));
         let answer = stack

@@ -112,6 +112,21 @@ impl Stack {
         self.platform.drain().await.expect("the queues drain");
     }
 
+    /// One tick of the scheduler: each duty that is due has its turn.
+    pub(crate) async fn tick(&self) {
+        let ticked = self.platform.tick("scheduler").await;
+        ticked.expect("the duties do what they must");
+    }
+
+    /// The clients and the clock of a function, started if it was not.
+    pub(crate) async fn app(&self, binary: &str) -> shared::App {
+        let started = self.platform.functions().start(binary).await;
+        started.expect("the function starts");
+        self.registry
+            .app(binary)
+            .expect("a started function has an app")
+    }
+
     pub(crate) fn advance_s(&self, seconds: u64) {
         self.platform.advance(Duration::from_secs(seconds));
     }

@@ -26,6 +26,7 @@ mod rejections;
 mod retries;
 mod rotation;
 mod routes;
+mod scheduler;
 mod schemes;
 mod storm;
 mod template;

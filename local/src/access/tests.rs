@@ -27,6 +27,7 @@ fn access(statements: Vec<Statement>, boundary: Option<Vec<Statement>>) -> Acces
             env: BTreeMap::new(),
             routes: Vec::new(),
             queues: Vec::new(),
+            schedules: Vec::new(),
             statements,
             boundary,
         }],

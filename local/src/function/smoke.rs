@@ -22,7 +22,7 @@ pub async fn smoke(
     let functions = &platform.template().functions;
     let is_known = |event: &Value| functions.iter().any(|function| is_for(function, event));
     if let Some((name, _)) = events.iter().find(|(_, event)| !is_known(event)) {
-        bail!("the event {name} has neither a route nor a queue of the template");
+        bail!("the event {name} fits no trigger of the template");
     }
     let mut failed = Vec::new();
     for function in functions {
@@ -39,8 +39,8 @@ pub async fn smoke(
     }
 }
 
-/// By its route, or by its queue, whose deployed name holds the logical id.
-fn is_for(function: &FunctionSpec, event: &Value) -> bool {
+/// By its route, or by its queue or timer, whose deployed names hold the logical ids.
+pub fn is_for(function: &FunctionSpec, event: &Value) -> bool {
     let route = event.get("routeKey").and_then(Value::as_str);
     let arn = event
         .pointer("/Records/0/eventSourceARN")
@@ -52,6 +52,16 @@ fn is_for(function: &FunctionSpec, event: &Value) -> bool {
         || queue.is_some_and(|name| {
             queues.any(|trigger| name.split('-').any(|part| part == trigger.queue))
         })
+        || rule(event).is_some_and(|name| {
+            let mut schedules = function.schedules.iter();
+            schedules.any(|schedule| name.split('-').any(|part| part == schedule.rule))
+        })
+}
+
+/// The name of the rule whose timer sent the event.
+fn rule(event: &Value) -> Option<&str> {
+    let arn = event.pointer("/resources/0").and_then(Value::as_str)?;
+    arn.rsplit('/').next()
 }
 
 async fn run(

@@ -1,6 +1,7 @@
 //! A function of the template: how it is called and what it may do.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
@@ -8,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::template::policy::one_or_many;
 use crate::template::scope::{Scope, scalar};
 use crate::template::storage::name_in_arn;
-use crate::template::{FunctionSpec, QueueTrigger, Route, Statement, known_only, policy};
+use crate::template::{
+    FunctionSpec, QueueTrigger, Route, ScheduleSpec, Statement, known_only, policy,
+};
 
 const READ: &[&str] = &[
     "Environment",
@@ -27,6 +30,7 @@ const WITHOUT_MEANING: &[&str] = &[
     "DeploymentPreference",
     "Description",
     "EphemeralStorage",
+    "EventInvokeConfig",
     "Handler",
     "LoggingConfig",
     "ReservedConcurrentExecutions",
@@ -59,6 +63,7 @@ pub(super) fn read(
         env: environment(properties.get("Environment")).context("Environment.Variables")?,
         routes: Vec::new(),
         queues: Vec::new(),
+        schedules: Vec::new(),
         statements: Vec::new(),
         boundary: boundary(scope, properties.get("PermissionsBoundary"))
             .context("PermissionsBoundary")?,
@@ -69,7 +74,7 @@ pub(super) fn read(
         .into_iter()
         .flatten()
     {
-        read_event(&mut function, event).with_context(|| format!("Events.{name}"))?;
+        read_event(&mut function, name, event).with_context(|| format!("Events.{name}"))?;
     }
     for policy in one_or_many(properties.get("Policies")) {
         function
@@ -89,7 +94,7 @@ fn environment(environment: Option<&Value>) -> anyhow::Result<BTreeMap<String, S
         .collect()
 }
 
-fn read_event(function: &mut FunctionSpec, event: &Value) -> anyhow::Result<()> {
+fn read_event(function: &mut FunctionSpec, name: &str, event: &Value) -> anyhow::Result<()> {
     let kind = event
         .get("Type")
         .and_then(Value::as_str)
@@ -147,11 +152,40 @@ fn read_event(function: &mut FunctionSpec, event: &Value) -> anyhow::Result<()> 
                     .is_some_and(|types| types.iter().any(|t| t == "ReportBatchItemFailures")),
             });
         }
+        "Schedule" => {
+            known_only(properties, &["Schedule"], &["Description", "RetryPolicy"])?;
+            function.schedules.push(ScheduleSpec {
+                rule: format!("{}{name}", function.logical_id),
+                every: rate(&get("Schedule")?)?,
+            });
+        }
         other => bail!(
-            "the local platform does not know the event type {other}; HttpApi and SQS are known"
+            "the local platform does not know the event type {other}; HttpApi, SQS and Schedule are known"
         ),
     }
     Ok(())
+}
+
+/// `rate(5 minutes)`: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>.
+fn rate(expression: &str) -> anyhow::Result<Duration> {
+    let inner = expression.strip_prefix("rate(");
+    let inner = inner.and_then(|rest| rest.strip_suffix(')'));
+    let (count, unit) = inner
+        .and_then(|rate| rate.split_once(' '))
+        .with_context(|| {
+            format!("only rate(…) is known to the local platform, got {expression}")
+        })?;
+    let count: u64 = count.parse().context("a rate must be a whole number")?;
+    let unit_s = match unit {
+        "minute" | "minutes" => 60,
+        "hour" | "hours" => 3_600,
+        "day" | "days" => 86_400,
+        other => bail!("the unit of a rate must be minutes, hours or days, got {other}"),
+    };
+    if count == 0 {
+        bail!("a rate must be at least 1");
+    }
+    Ok(Duration::from_secs(count * unit_s))
 }
 
 /// A greedy variable may only end a path, as API Gateway demands.

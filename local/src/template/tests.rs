@@ -180,11 +180,8 @@ fn what_is_not_known_is_refused_by_its_name() {
         error(&function("SnapStart: {}")),
         "F (AWS::Serverless::Function): the property SnapStart is not known to the local platform"
     );
-    let event = function("Events: { E: { Type: Schedule, Properties: {} } }");
-    assert!(
-        error(&event)
-            .contains("Events.E: the local platform does not know the event type Schedule")
-    );
+    let event = function("Events: { E: { Type: S3, Properties: {} } }");
+    assert!(error(&event).contains("Events.E: the local platform does not know the event type S3"));
     let policy = function("Policies: [{ DynamoDBCrudPolicy: { TableName: T } }]");
     assert!(error(&policy).contains("only policies with a Statement are known"));
     let intrinsic = function("Environment: { Variables: { X: !Cidr [a] } }");
@@ -242,5 +239,27 @@ proptest! {
             text.insert_str(at, &noise);
         }
         let _ = parse(&text);
+    }
+}
+
+#[test]
+fn a_timer_is_a_rate_in_minutes_hours_or_days() {
+    let with = |schedule: &str| {
+        let text = format!(
+            "Resources:\n  ClockFunction:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: clock }} }}\n    Properties:\n      Events:\n        Tick: {{ Type: Schedule, Properties: {{ Schedule: {schedule:?} }} }}\n"
+        );
+        Template::parse(&text, &BTreeMap::new(), "")
+    };
+    let template = with("rate(2 hours)").unwrap();
+    let schedule = &template.functions[0].schedules[0];
+    assert_eq!(schedule.rule, "ClockFunctionTick");
+    assert_eq!(schedule.every.as_secs(), 7_200);
+    for (wrong, said) in [
+        ("cron(0 10 * * ? *)", "only rate(…) is known"),
+        ("rate(0 minutes)", "a rate must be at least 1"),
+        ("rate(1 week)", "minutes, hours or days"),
+    ] {
+        let error = format!("{:#}", with(wrong).unwrap_err());
+        assert!(error.contains(said), "{error}");
     }
 }

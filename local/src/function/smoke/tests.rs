@@ -63,9 +63,7 @@ async fn every_function_that_fails_is_named() {
     let stray = BTreeMap::from([("b.json".to_owned(), json!({"routeKey": "GET /x"}))]);
     let error = smoke(&platform, folder.path(), &stray).await.unwrap_err();
     assert!(
-        error
-            .to_string()
-            .starts_with("the event b.json has neither"),
+        error.to_string().starts_with("the event b.json fits no"),
         "{error}"
     );
     platform.stop().await;
