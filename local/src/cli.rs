@@ -1,5 +1,6 @@
 //! The local command. It says what it does line by line, and ends with 0 exactly when all went well.
 
+mod audit;
 mod send;
 mod verify;
 
@@ -45,6 +46,8 @@ enum Command {
     Send(send::Send),
     /// The signature doctor: runs test vectors, or explains one captured request.
     Verify(verify::Verify),
+    /// Verifies an exported audit log, without a platform.
+    Audit(audit::Audit),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -101,6 +104,7 @@ pub async fn main() -> ExitCode {
         Some(Command::Smoke(smoke)) => run_smoke(smoke).await,
         Some(Command::Send(send)) => send::run(send).await,
         Some(Command::Verify(verify)) => verify::run(&verify),
+        Some(Command::Audit(audit)) => audit::run(&audit),
         Some(Command::Openapi) => {
             openapi::text().map(|text| Progress::stdout().line(text.trim_end()))
         }

@@ -11,7 +11,12 @@ use futures_util::{FutureExt, future::join_all};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{app::App, store::StoreError};
+use crate::{
+    app::App,
+    audit::{Actor, Origin},
+    id::TenantId,
+    store::{StoreError, TenantStore},
+};
 
 /// How long a turn may take: longer than the function's `Timeout`, after which no turn is alive.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
@@ -81,6 +86,11 @@ pub(crate) struct Stored<'a> {
     pub(crate) due: Timestamp,
     pub(crate) place: Option<&'a str>,
     pub(crate) error: Option<&'a str>,
+}
+
+/// Opens a tenant for what a duty does there, as the platform itself.
+pub(crate) fn open(app: &App, tenant: TenantId, now: Timestamp) -> TenantStore {
+    TenantStore::open(app, tenant, Actor::System, Origin::default(), now)
 }
 
 /// Gives a turn to each duty that is due. One duty's failure or panic is its own.

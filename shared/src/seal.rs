@@ -189,6 +189,16 @@ impl SealingKey {
         Ok(Secret::new(plain.to_vec()))
     }
 
+    /// A seed of its own for one use, as [`SealingKey::derived`].
+    pub(crate) fn derived_seed(&self, name: &str) -> Zeroizing<[u8; 32]> {
+        let mut seed = Zeroizing::new([0; 32]);
+        let tag = hmac::sign(&self.derive, name.as_bytes());
+        for (to, from) in seed.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        seed
+    }
+
     /// A key of its own for one use: HMAC-SHA256 of the use's name under this key.
     pub(crate) fn derived(&self, name: &str) -> hmac::Key {
         hmac::Key::new(

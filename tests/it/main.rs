@@ -5,6 +5,7 @@
 mod access_matrix;
 mod admission;
 mod audit;
+mod audit_log;
 mod auth;
 mod budgets;
 mod chaos;

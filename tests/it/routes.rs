@@ -87,7 +87,9 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/jobs/{id}"),
         row(Method::POST, "/v1/jobs/{id}:cancel", None),
         get("/v1/audit"),
+        get("/v1/audit/checkpoints"),
         get("/v1/audit/{id}"),
+        get("/v1/audit/{id}/proof"),
         row(Method::POST, "/hooks/{address}", Some(json!({}))),
         get("/hooks/{address}"),
     ]

@@ -28,6 +28,17 @@ pub(crate) struct AuditQuery {
     until: Option<Timestamp>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckpointQuery {
+    /// 1 to 100; 25 if not given.
+    #[param(minimum = 1, maximum = 100)]
+    pub(crate) limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
 impl AuditQuery {
     pub(crate) fn filter(self) -> Result<AuditFilter, ApiError> {
         let action = self

@@ -44,6 +44,7 @@ pub(crate) struct Keyring {
     root: SealingKey,
     cursor: hmac::Key,
     refresh: hmac::Key,
+    audit: Ed25519KeyPair,
     signing: Vec<SigningKey>,
 }
 
@@ -77,6 +78,11 @@ impl Keyring {
 
     pub(crate) fn refresh_key(&self) -> &hmac::Key {
         &self.refresh
+    }
+
+    /// Signs checkpoints of audit logs, and nothing else.
+    pub(crate) fn audit_key(&self) -> &Ed25519KeyPair {
+        &self.audit
     }
 
     /// The newest key; older ones only verify.
@@ -127,6 +133,8 @@ impl Keyring {
         Ok(Self {
             cursor: root.derived("cursor"),
             refresh: root.derived("refresh"),
+            audit: Ed25519KeyPair::from_seed_unchecked(&*root.derived_seed("audit-checkpoint"))
+                .map_err(|_| anyhow!("derive the audit log's key"))?,
             root,
             signing,
         })

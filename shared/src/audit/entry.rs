@@ -162,6 +162,9 @@ pub struct Entry {
     pub request_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<String>,
+    /// Random: the log commits to `changes` and `source_ip` under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// The fields in which two JSON objects differ; `null` stands for a resource that is not there.

@@ -11,10 +11,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     audit::{Action, Actor, Entry, FieldChange, Origin},
     id::{IdGen, TenantId},
+    seal,
     store::{
         Conflict, Db, StoreError, TenantStore,
         db::{Item, Table, Write},
-        key::{Key, Sort},
+        key::{Key, Sort, minute_of_entry},
     },
 };
 
@@ -74,11 +75,13 @@ pub(crate) async fn commit<T>(
         changes: change.changes,
         request_id: by.origin.request_id.clone(),
         source_ip: by.origin.source_ip.clone(),
+        salt: Some(seal::encode_hex(&seal::random::<16>())),
     };
     let mut writes = change.writes;
     let key = Key::new(by.tenant, &Sort::Audit(entry.id));
     writes.push(Write {
         item: put(db.table(Table::Audit)?, &key, &entry)?
+            .item("minute", text(minute_of_entry(entry.id)))
             .condition_expression("attribute_not_exists(pk)")
             .into_write()?,
         conflict: Conflict::Exists,

@@ -74,6 +74,8 @@ pub enum Conflict {
     Exists,
     #[error("the vendor's event was applied before")]
     Duplicate,
+    #[error("the entry is not sealed yet: it will be within a few minutes")]
+    NotSealed,
     #[error("the job was done before")]
     Done,
     #[error("the event is in a state that cannot be replayed: it is still being processed")]

@@ -4,12 +4,17 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 
+use crate::audit::minute_of;
 use crate::id::{AuditId, EndpointId, EventId, JobId, SessionId, TenantId, UserId};
 use crate::limit::RateLimit;
 
 /// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
 pub(crate) const EVENT_SHARDS: u128 = 16;
+
+/// Partitions of one minute in the index by which entries that are to be sealed are found.
+pub(crate) const MINUTE_SHARDS: u128 = 8;
 
 /// Where a row of one tenant is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +36,10 @@ pub(crate) enum Sort {
     /// Marks a vendor's event as applied. The hash covers the vendor's id or the body.
     Dedupe(EndpointId, String),
     Audit(AuditId),
+    /// A sealed part of the audit log, by the time of its sealing and its first leaf.
+    Seal(Timestamp, u64),
+    /// The end of the audit log's chain.
+    AuditHead,
     /// One place of an endpoint's ring of refused requests.
     Rejection(EndpointId, u64),
     /// The bucket of an endpoint's rate limit. A changed limit is another bucket.
@@ -50,6 +59,7 @@ pub(crate) enum List {
     Endpoints,
     Events,
     Audit,
+    Seals,
     Jobs,
 }
 
@@ -61,6 +71,8 @@ impl Key {
             | Sort::Session(..)
             | Sort::Endpoint(_)
             | Sort::Audit(_)
+            | Sort::Seal(..)
+            | Sort::AuditHead
             | Sort::Job(_)
             | Sort::JobCount => partition(tenant),
             Sort::Event(id) | Sort::EventPart(id, _) => {
@@ -81,6 +93,8 @@ impl Key {
             Sort::EventPart(id, part) => format!("{id}#{part}"),
             Sort::Dedupe(endpoint, hash) => format!("DEDUPE#{endpoint}#{hash}"),
             Sort::Audit(id) => id.to_string(),
+            Sort::Seal(at, first) => format!("SEAL#{:013}#{first:012}", at.as_millisecond()),
+            Sort::AuditHead => "AUDIT-HEAD".to_owned(),
             Sort::Rejection(_, place) => format!("REJ#{place:02}"),
             Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Job(id) => format!("JOB#{id}"),
@@ -107,6 +121,7 @@ impl List {
             Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
             Self::Events => (event_list(tenant), "evt_".to_owned()),
             Self::Audit => (partition(tenant), "aud_".to_owned()),
+            Self::Seals => (partition(tenant), "SEAL#".to_owned()),
             Self::Jobs => (partition(tenant), "JOB#".to_owned()),
         }
     }
@@ -119,6 +134,7 @@ impl List {
             Self::Endpoints => "webhook-endpoints",
             Self::Events => "events",
             Self::Audit => "audit",
+            Self::Seals => "audit-checkpoints",
             Self::Jobs => "jobs",
         }
     }
@@ -132,6 +148,17 @@ pub(crate) fn partition(tenant: TenantId) -> String {
 /// The index partition in which a tenant's events are listed by time.
 pub(crate) fn event_list(tenant: TenantId) -> String {
     format!("T#{tenant}#E")
+}
+
+/// The index partition of an audit entry. It holds entries of every tenant, and only the sealing duty
+/// may read the index: it learns which tenants have something to seal, and nothing else.
+pub(crate) fn minute_of_entry(id: AuditId) -> String {
+    let shard = u128::from_be_bytes(id.to_bytes()) % MINUTE_SHARDS;
+    minute_partition(minute_of(id.made_at()), shard)
+}
+
+pub(crate) fn minute_partition(minute: i64, shard: u128) -> String {
+    format!("MINUTE#{minute}#{shard}")
 }
 
 fn event_partition(tenant: TenantId, shard: u128) -> String {

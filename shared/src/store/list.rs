@@ -80,21 +80,26 @@ impl List {
         match self {
             Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Jobs => Table::Platform,
             Self::Events => Table::Events,
-            Self::Audit => Table::Audit,
+            Self::Audit | Self::Seals => Table::Audit,
         }
     }
 
     pub(crate) fn index(self) -> Option<Index> {
         match self {
             Self::Events => Some(Index::ByTime),
-            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit | Self::Jobs => None,
+            Self::Users
+            | Self::Sessions(_)
+            | Self::Endpoints
+            | Self::Audit
+            | Self::Seals
+            | Self::Jobs => None,
         }
     }
 
     /// What happens is listed latest first, what exists in the order of its making.
     fn is_newest_first(self) -> bool {
         match self {
-            Self::Events | Self::Audit | Self::Jobs => true,
+            Self::Events | Self::Audit | Self::Seals | Self::Jobs => true,
             Self::Users | Self::Sessions(_) | Self::Endpoints => false,
         }
     }
@@ -104,9 +109,12 @@ impl List {
         let (partition, _) = self.range(tenant);
         let sort = ("sk".to_owned(), AttributeValue::S(sk.to_owned()));
         match self {
-            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Audit | Self::Jobs => {
-                Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
-            }
+            Self::Users
+            | Self::Sessions(_)
+            | Self::Endpoints
+            | Self::Audit
+            | Self::Seals
+            | Self::Jobs => Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort]),
             Self::Events => {
                 let row = sk
                     .parse::<EventId>()
