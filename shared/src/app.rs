@@ -15,6 +15,7 @@ use crate::{
     store::{Db, PlatformStore},
     telemetry::Calls,
     time::Clock,
+    vendor::BreakerCache,
     webhook::{EndpointCache, RejectionLog},
 };
 
@@ -35,6 +36,7 @@ pub struct Parts {
     pub(crate) endpoints: EndpointCache,
     pub(crate) rejections: RejectionLog,
     pub(crate) limits: LimitCache,
+    pub(crate) breakers: BreakerCache,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -79,6 +81,7 @@ impl App {
             endpoints: EndpointCache::default(),
             rejections: RejectionLog::default(),
             limits: LimitCache::default(),
+            breakers: BreakerCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

@@ -37,6 +37,7 @@ kinds! {
     EventKind "evt" "event id";
     AuditKind "aud" "audit entry id";
     BulkJobKind "job" "job id";
+    ConnectionKind "con" "connection id";
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
@@ -49,6 +50,7 @@ pub type EndpointId = Id<EndpointKind>;
 pub type EventId = Id<EventKind>;
 pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
+pub type ConnectionId = Id<ConnectionKind>;
 
 /// An identifier of one kind of thing.
 pub struct Id<K> {

@@ -10,6 +10,7 @@
 //! - [`audit`]: what is written beside every change
 //! - [`webhook`]: vendors' requests, verified and applied
 //! - [`limit`]: so many requests in so many seconds, over all instances
+//! - [`vendor`]: calls to vendors, and the breakers before them
 //! - [`bulk`]: work on many rows, a page at a time
 //! - [`queue`]: jobs between functions
 //! - [`schedule`]: what is done on a timer
@@ -34,6 +35,7 @@ pub mod seal;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+pub mod vendor;
 pub mod webhook;
 
 pub use app::App;

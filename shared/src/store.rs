@@ -2,6 +2,7 @@
 //! serves only what has no tenant yet. Every write is a [`Change`]: it carries its audit entry.
 
 mod audit_log;
+mod breaker;
 mod bulk_job;
 mod change;
 mod cursor;
@@ -35,6 +36,7 @@ pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 
+pub(crate) use breaker::{BreakerRow, WrittenBreaker};
 pub(crate) use bulk_job::{Plan, Planned};
 pub(crate) use db::Db;
 pub(crate) use endpoint::{address_hash, secret_owner};

@@ -7,6 +7,7 @@ mod admission;
 mod audit;
 mod audit_log;
 mod auth;
+mod breakers;
 mod budgets;
 mod chaos;
 mod compile_fail;

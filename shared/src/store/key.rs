@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use crate::audit::minute_of;
-use crate::id::{AuditId, EndpointId, EventId, JobId, SessionId, TenantId, UserId};
+use crate::id::{AuditId, ConnectionId, EndpointId, EventId, JobId, SessionId, TenantId, UserId};
 use crate::limit::RateLimit;
 
 /// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
@@ -49,6 +49,8 @@ pub(crate) enum Sort {
     JobCount,
     /// The reply that belongs to an Idempotency-Key. The hash covers the caller and the key.
     Idempotency(String),
+    /// The circuit breaker of a connection.
+    Breaker(ConnectionId),
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -82,6 +84,7 @@ impl Key {
             // A partition for each bucket: a hot one slows none of the others.
             Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
             Sort::Idempotency(hash) => format!("T#{tenant}#I#{}", shard_of_hash(hash)),
+            Sort::Breaker(connection) => format!("T#{tenant}#B#{connection}"),
             Sort::Dedupe(_, hash) => event_partition(tenant, shard_of_hash(hash)),
         };
         let sk = match sort {
@@ -100,8 +103,17 @@ impl Key {
             Sort::Job(id) => format!("JOB#{id}"),
             Sort::JobCount => "JOBS".to_owned(),
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
+            Sort::Breaker(_) => "BREAKER".to_owned(),
         };
         Self { pk, sk }
+    }
+
+    /// The breaker of a vendor's host, by the host's hash: it belongs to no tenant.
+    pub(crate) fn host_breaker(hash: &str) -> Self {
+        Self {
+            pk: format!("H#{hash}"),
+            sk: "BREAKER".to_owned(),
+        }
     }
 
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
