@@ -1,21 +1,27 @@
 //! Who is calling and what they may do. A tenant's data is opened by [`Caller::authorize`] only.
 
 mod caller;
+pub mod explain;
+mod gate;
 mod keyring;
 mod master;
 mod password;
 mod permission;
+mod permissions;
 mod refresh;
 mod role;
 pub mod sign_in;
 mod token;
 
-pub use caller::{Caller, Origin};
+pub use caller::{Caller, Origin, Strict};
+pub use gate::GATE_STALENESS;
 pub use keyring::Jwk;
 pub use permission::Permission;
+pub use permissions::Permissions;
 pub use role::Role;
 pub use token::ACCESS_TOKEN_LIFETIME_S;
 
+pub(crate) use gate::{Gate, GateCache, MARK_LIFETIME_S, Standing};
 pub(crate) use token::TokenError;
 
 pub(crate) use keyring::{Keyring, KeyringCache, KeyringRow};

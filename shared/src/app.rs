@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use jiff::Timestamp;
 
 use crate::{
-    access::{Keyring, KeyringCache, MasterKey},
+    access::{GateCache, Keyring, KeyringCache, MasterKey},
     config::Config,
     egress::Egress,
     id::IdGen,
@@ -37,6 +37,7 @@ pub struct Parts {
     pub(crate) rejections: RejectionLog,
     pub(crate) limits: LimitCache,
     pub(crate) breakers: BreakerCache,
+    pub(crate) gates: GateCache,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -82,6 +83,7 @@ impl App {
             rejections: RejectionLog::default(),
             limits: LimitCache::default(),
             breakers: BreakerCache::default(),
+            gates: GateCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

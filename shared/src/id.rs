@@ -35,6 +35,7 @@ kinds! {
     SessionKind "ses" "session id";
     EndpointKind "whe" "webhook endpoint id";
     EventKind "evt" "event id";
+    RoleKind "rol" "role id";
     AuditKind "aud" "audit entry id";
     BulkJobKind "job" "job id";
     ConnectionKind "con" "connection id";
@@ -48,6 +49,7 @@ pub type UserId = Id<UserKind>;
 pub type SessionId = Id<SessionKind>;
 pub type EndpointId = Id<EndpointKind>;
 pub type EventId = Id<EventKind>;
+pub type RoleId = Id<RoleKind>;
 pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;

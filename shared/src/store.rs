@@ -10,12 +10,14 @@ mod db;
 mod duty;
 mod endpoint;
 mod event;
+mod gate;
 mod key;
 mod keyed;
 mod limiter;
 mod list;
 mod platform;
 mod rejection;
+mod role;
 mod session;
 mod tenant;
 mod trail;
@@ -30,8 +32,10 @@ pub use endpoint::{
     Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,
 };
 pub use event::{Attempt, Event, EventFilter, EventState, Outcome};
+pub use gate::MOST_ROLES;
 pub use platform::PlatformStore;
 pub use rejection::Rejection;
+pub use role::{CustomRole, NewRole, RolePatch};
 pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};

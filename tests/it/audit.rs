@@ -28,7 +28,7 @@ async fn every_change_leaves_one_entry_with_actor_target_and_values() {
         .await
         .status(200);
     owner.delete(&path).await.status(204);
-    stack.login("owner@acme.example").await.status(200);
+    let again = stack.login("owner@acme.example").await.status(200);
     let wrong = json!({ "email": "owner@acme.example", "password": "wrong password" });
     stack
         .anonymous()
@@ -36,6 +36,7 @@ async fn every_change_leaves_one_entry_with_actor_target_and_values() {
         .await
         .status(401);
     owner.post("/v1/auth/logout", json!({})).await.status(204);
+    let owner = stack.client(again["access_token"].as_str());
     let entries = owner.get("/v1/audit?limit=100").await.status(200)["data"]
         .as_array()
         .unwrap()

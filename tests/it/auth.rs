@@ -140,7 +140,14 @@ async fn a_used_refresh_token_after_the_grace_ends_the_session_and_is_audited() 
         .post("/v1/auth/refresh", next)
         .await
         .problem(401, "unauthenticated");
-    let owner = stack.client(first["access_token"].as_str());
+    // The session's access tokens go with it.
+    stack
+        .client(first["access_token"].as_str())
+        .get("/v1/audit")
+        .await
+        .problem(401, "unauthenticated");
+    let again = stack.login("ada@acme.example").await.status(200);
+    let owner = stack.client(again["access_token"].as_str());
     let entries = owner
         .get("/v1/audit?action=session.refresh_token_reused")
         .await
@@ -189,18 +196,23 @@ async fn a_refresh_token_dies_after_thirty_idle_days() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_session_and_twice_is_the_same() {
+async fn logging_out_ends_the_session_and_its_access_token() {
     let stack = Stack::start().await;
     let first = stack.register("acme", "ada@acme.example").await.status(201);
     let owner = stack.client(first["access_token"].as_str());
     owner.post("/v1/auth/logout", json!({})).await.status(204);
-    owner.post("/v1/auth/logout", json!({})).await.status(204);
+    owner
+        .post("/v1/auth/logout", json!({}))
+        .await
+        .problem(401, "unauthenticated");
     let body = json!({ "refresh_token": first["refresh_token"] });
     stack
         .anonymous()
         .post("/v1/auth/refresh", body)
         .await
         .problem(401, "unauthenticated");
+    let again = stack.login("ada@acme.example").await.status(200);
+    let owner = stack.client(again["access_token"].as_str());
     let entries = owner
         .get("/v1/audit?action=session.signed_out")
         .await

@@ -131,8 +131,10 @@ async fn a_bulk_job_is_a_few_calls_a_page_and_one_transaction_an_event() {
         let ask = json!({ "filter": { "endpoint": endpoint.id }, "dry_run": dry_run });
         owner.post("/v1/events:replay", ask)
     };
+    owner.get("/v1/jobs").await.status(200);
     let calls = stack.calls("integrations", replay(true)).await;
     assert_eq!(calls, one("DynamoDB.Query"));
+    owner.get("/v1/jobs").await.status(200);
     let calls = stack.calls("integrations", replay(false)).await;
     let expected = [
         ("DynamoDB.Query".to_owned(), 1),

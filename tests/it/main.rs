@@ -26,6 +26,7 @@ mod jobs;
 mod limits;
 mod rejections;
 mod retries;
+mod roles;
 mod rotation;
 mod routes;
 mod scheduler;

@@ -23,7 +23,7 @@ pub(crate) fn all() -> Vec<Route> {
     let register = json!({
         "tenant_name": "new", "name": "N", "email": "new@new.example", "password": "correct horse battery",
     });
-    vec![
+    let mut routes = vec![
         row(Method::POST, "/v1/auth/register", Some(register)),
         row(Method::POST, "/v1/auth/login", Some(login)),
         row(
@@ -38,6 +38,24 @@ pub(crate) fn all() -> Vec<Route> {
         get("/openapi.json"),
         get("/v1/tenant"),
         row(Method::PATCH, "/v1/tenant", Some(json!({ "name": "T" }))),
+        get("/v1/tenant/roles"),
+        row(
+            Method::POST,
+            "/v1/tenant/roles",
+            Some(json!({ "name": "R", "permissions": ["users:read"] })),
+        ),
+        get("/v1/tenant/roles/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/tenant/roles/{id}",
+            Some(json!({ "name": "R" })),
+        ),
+        row(Method::DELETE, "/v1/tenant/roles/{id}", None),
+        row(
+            Method::POST,
+            "/v1/authz/explain",
+            Some(json!({ "permission": "users:write" })),
+        ),
         get("/v1/users"),
         row(
             Method::POST,
@@ -92,7 +110,10 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/audit/{id}/proof"),
         row(Method::POST, "/hooks/{address}", Some(json!({}))),
         get("/hooks/{address}"),
-    ]
+    ];
+    // Last: it ends the session with which the others are walked.
+    routes.sort_by_key(|route| route.path == "/v1/auth/logout");
+    routes
 }
 
 /// Method and path of every route that the functions have.
@@ -114,6 +135,7 @@ pub(crate) fn in_code() -> BTreeSet<String> {
 /// One tenant with one of everything, and the ids to ask for it.
 pub(crate) struct Resources {
     user: String,
+    role: String,
     endpoint: Endpoint,
     event: String,
     job: String,
@@ -125,6 +147,7 @@ impl Resources {
         let email = format!("target-{}@x.example", stack.platform.clock().now_ms());
         let new = json!({ "email": email, "name": "Target", "role": "user" });
         let user = text(&owner.post("/v1/users", new).await.status(201)["id"]);
+        let role = Self::custom_role(owner).await;
         let endpoint = Endpoint::create(owner, "stripe").await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
@@ -132,11 +155,22 @@ impl Resources {
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
+            role,
             endpoint,
             event,
             job,
             entry,
         }
+    }
+
+    /// The tenant's first custom role, or a new one: a tenant may have fifty.
+    async fn custom_role(owner: &Client) -> String {
+        let roles = owner.get("/v1/tenant/roles").await.status(200);
+        if let Some(role) = roles["data"][0]["id"].as_str() {
+            return role.to_owned();
+        }
+        let new = json!({ "name": "Target", "permissions": ["users:read"] });
+        text(&owner.post("/v1/tenant/roles", new).await.status(201)["id"])
     }
 
     /// A job that waits for its first page: the tenant's present one, or a new one.
@@ -168,6 +202,7 @@ impl Resources {
     pub(crate) fn path(&self, route: &Route) -> String {
         let id = match route.path {
             path if path.starts_with("/v1/users/") => &self.user,
+            path if path.starts_with("/v1/tenant/roles/") => &self.role,
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
@@ -179,9 +214,10 @@ impl Resources {
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 5] {
+    pub(crate) fn marks(&self) -> [&str; 6] {
         [
             &self.user,
+            &self.role,
             &self.endpoint.id,
             &self.event,
             &self.job,

@@ -6,7 +6,9 @@ use axum::{Json, http::StatusCode, response::IntoResponse};
 use shared::{
     App,
     access::{
-        Caller, jwks,
+        Caller, Permission,
+        explain::{self, Explanation},
+        jwks,
         sign_in::{self, Entrance},
     },
     http::{Body, Routes, rules},
@@ -15,7 +17,7 @@ use shared::{
 use utoipa_axum::routes;
 
 use crate::views::{
-    Health, JwksOut, LoginIn, Ready, RefreshIn, RegisterIn, SignedInOut, TokensOut,
+    ExplainIn, Health, JwksOut, LoginIn, Ready, RefreshIn, RegisterIn, SignedInOut, TokensOut,
 };
 
 pub fn routes() -> Routes {
@@ -24,6 +26,7 @@ pub fn routes() -> Routes {
         .with(routes!(login))
         .with(routes!(refresh))
         .with(routes!(logout))
+        .with(routes!(explain_decision))
         .with(routes!(list_keys))
         .with(routes!(get_health))
         .with(routes!(get_ready))
@@ -96,6 +99,28 @@ async fn refresh(
 async fn logout(caller: Caller) -> Result<StatusCode, ApiError> {
     sign_in::logout(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Why a permission is, or is not, the caller's: each rule in its order. With `role`, why it would be
+/// of whoever has that role.
+#[utoipa::path(post, path = "/v1/authz/explain", tag = "auth", request_body = ExplainIn, responses(
+    (status = 200, description = "The decision and its rules", body = Explanation),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn explain_decision(
+    caller: Caller,
+    Body(asked): Body<ExplainIn>,
+) -> Result<Json<Explanation>, ApiError> {
+    let needed = match asked.role {
+        None => Permission::MeRead,
+        Some(_) => Permission::RolesRead,
+    };
+    caller.authorize(needed)?;
+    Ok(Json(explain::explain(
+        &caller,
+        asked.permission,
+        asked.role,
+    )))
 }
 
 /// The public keys that verify access tokens (RFC 7517).

@@ -4,7 +4,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use shared::{
     access::{
-        Jwk,
+        Jwk, Permission, Role,
         sign_in::{SignedIn, Tokens},
     },
     app::DependencyCheck,
@@ -52,6 +52,16 @@ pub(crate) struct RefreshIn {
     #[garde(skip)]
     #[schema(value_type = String)]
     pub(crate) refresh_token: Secret<String>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplainIn {
+    #[garde(skip)]
+    pub(crate) permission: Permission,
+    /// Another role than the caller's own.
+    #[garde(skip)]
+    pub(crate) role: Option<Role>,
 }
 
 /// Tokens, as RFC 6749 section 5.1 names them.

@@ -1,5 +1,6 @@
-//! The caller's tenant.
+//! The caller's tenant and its roles.
 
+mod roles;
 mod views;
 
 use shared::{
@@ -13,7 +14,14 @@ use utoipa_axum::routes;
 use crate::views::TenantPatchIn;
 
 pub fn routes() -> Routes {
-    Routes::new().with(routes!(get_tenant, update_tenant))
+    Routes::new()
+        .with(routes!(get_tenant, update_tenant))
+        .with(routes!(roles::list_roles, roles::create_role))
+        .with(routes!(
+            roles::get_role,
+            roles::update_role,
+            roles::delete_role
+        ))
 }
 
 /// The tenant that the credential names.

@@ -4,7 +4,7 @@ mod views;
 
 use axum::http::StatusCode;
 use shared::{
-    access::{Caller, Permission, Role, sign_in::hash_password},
+    access::{Caller, Permission, Strict, sign_in::hash_password},
     http::{Body, IfMatch, Path, Query, Routes, Tagged, UserOut, rules},
     id::UserId,
     problem::{ApiError, Problem},
@@ -51,7 +51,7 @@ async fn create_user(
     Body(new): Body<UserIn>,
 ) -> Result<(StatusCode, Tagged<UserOut>), ApiError> {
     let store = caller.authorize(Permission::UsersWrite)?;
-    may_grant(&caller, new.role)?;
+    caller.may_grant(new.role).await?;
     let password_hash = match new.password {
         Some(password) => Some(hash_password(password).await?),
         None => None,
@@ -76,7 +76,7 @@ async fn get_user(caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<UserO
     Ok(tagged(store.user(id).await?))
 }
 
-/// Changes the given fields. A new role is in force from the user's next refresh.
+/// Changes the given fields. A new role is in force within five seconds.
 #[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UserPatchIn,
     params(
         ("id" = String, Path),
@@ -89,15 +89,17 @@ async fn get_user(caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<UserO
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn update_user(
-    caller: Caller,
+    Strict(caller): Strict,
     seen: IfMatch,
     Path(id): Path<UserId>,
     Body(patch): Body<UserPatchIn>,
 ) -> Result<Tagged<UserOut>, ApiError> {
     let store = caller.authorize(Permission::UsersWrite)?;
     let current = seen.check(store.user(id).await?)?;
-    may_grant(&caller, current.value.role)?;
-    may_grant(&caller, patch.role.unwrap_or(current.value.role))?;
+    caller.may_grant(current.value.role).await?;
+    caller
+        .may_grant(patch.role.unwrap_or(current.value.role))
+        .await?;
     let patch = UserPatch {
         name: patch.name,
         role: patch.role,
@@ -118,13 +120,13 @@ async fn update_user(
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn delete_user(
-    caller: Caller,
+    Strict(caller): Strict,
     seen: IfMatch,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode, ApiError> {
     let store = caller.authorize(Permission::UsersWrite)?;
     let current = seen.check(store.user(id).await?)?;
-    may_grant(&caller, current.value.role)?;
+    caller.may_grant(current.value.role).await?;
     store.delete_user(current).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -163,16 +165,6 @@ async fn update_me(
                 },
             )
             .await?,
-    ))
-}
-
-/// Nobody gives, changes or takes away a role above their own.
-fn may_grant(caller: &Caller, role: Role) -> Result<(), ApiError> {
-    if caller.role().may_grant(role) {
-        return Ok(());
-    }
-    Err(ApiError::NotAllowed(
-        "a role above your own is not yours to give, change or take away",
     ))
 }
 

@@ -1,12 +1,19 @@
 //! The caller of a request, from its credential alone: never from path, query, header or body.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 
 use crate::{
-    access::{Permission, Role, TokenError, sign_in::Entrance, token},
+    access::{
+        Gate, Permission, Permissions, Role, TokenError,
+        gate::{Ticket, TurnedAway},
+        sign_in::Entrance,
+        token,
+    },
     app::App,
     audit::{Actor, Origin as AuditOrigin},
     id::{SessionId, TenantId, UserId},
@@ -22,6 +29,8 @@ pub struct Caller {
     tenant: TenantId,
     user: UserId,
     role: Role,
+    permissions: Permissions,
+    gate: Arc<Gate>,
     session: SessionId,
     now: Timestamp,
     origin: AuditOrigin,
@@ -32,9 +41,9 @@ pub struct Caller {
 pub struct Origin(pub String);
 
 impl Caller {
-    /// Opens the caller's own tenant, if the caller's role allows `permission`.
+    /// Opens the caller's own tenant, if `permission` is in the caller's set. The only door.
     pub fn authorize(&self, permission: Permission) -> Result<TenantStore, ApiError> {
-        if !self.role.allows(permission) {
+        if !self.permissions.contains(permission) {
             return Err(ApiError::Forbidden(permission));
         }
         Ok(TenantStore::open(
@@ -58,6 +67,44 @@ impl Caller {
         self.role
     }
 
+    /// All that the caller may do.
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
+    /// What a role allows in the caller's tenant.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Nobody gives, changes or takes away a role that allows what they may not do themselves.
+    ///
+    /// # Errors
+    /// `NotAllowed`, or `Invalid` for a role that the tenant does not have.
+    pub async fn may_grant(&self, role: Role) -> Result<(), ApiError> {
+        let set = match role {
+            // As it is now: it may be new, and it must not be given by what it used to allow.
+            Role::Custom(_) => {
+                let gate = self.app.gate_now(self.tenant, self.now).await?;
+                gate.permissions(role)
+            }
+            Role::User | Role::Admin | Role::Owner => self.gate.permissions(role),
+        };
+        let set = set.ok_or_else(|| ApiError::invalid("/role", "the tenant has no such role"))?;
+        self.may_grant_set(set)
+    }
+
+    /// # Errors
+    /// `NotAllowed` when the set holds a permission that the caller does not.
+    pub fn may_grant_set(&self, set: Permissions) -> Result<(), ApiError> {
+        if self.permissions.covers(set.without(Permissions::SELF)) {
+            return Ok(());
+        }
+        Err(ApiError::NotAllowed(
+            "a role or permission above your own is not yours to give, change or take away",
+        ))
+    }
+
     pub fn session(&self) -> SessionId {
         self.session
     }
@@ -72,20 +119,68 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Self::of(parts, app, Freshness::Cached).await
+    }
+}
+
+/// A caller who is held against the gate as it is now, not as it was some seconds ago: for routes on
+/// which a suspended member or an ended session must not act even once more. One read more.
+pub struct Strict(pub Caller);
+
+impl FromRequestParts<App> for Strict {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Caller::of(parts, app, Freshness::Now).await.map(Self)
+    }
+}
+
+enum Freshness {
+    Cached,
+    Now,
+}
+
+impl Caller {
+    async fn of(parts: &mut Parts, app: &App, freshness: Freshness) -> Result<Self, ApiError> {
         let token = bearer(parts)?.to_owned();
         let now = app.clock.now();
         let issuer = Origin::of(parts, app);
         let claims = verified(app, &issuer.0, &token, now).await?;
+        let gate = match freshness {
+            Freshness::Cached => app.gate(claims.tenant, now).await?,
+            Freshness::Now => app.gate_now(claims.tenant, now).await?,
+        };
+        let ticket = Ticket {
+            user: claims.sub,
+            session: claims.sid,
+            role: claims.role,
+            epoch: claims.epoch,
+        };
+        let role = gate.admit(&ticket, now).map_err(turned_away)?;
+        // A custom role that is gone leaves its bearer with what everybody may.
+        let permissions = gate.permissions(role).unwrap_or(Permissions::SELF);
         store::own(claims.tenant, &Actor::User(claims.sub).to_string(), now)?;
         Ok(Self {
             app: app.clone(),
             tenant: claims.tenant,
             user: claims.sub,
-            role: claims.role,
+            role,
+            permissions,
+            gate,
             session: claims.sid,
             now,
             origin: AuditOrigin::of(parts),
         })
+    }
+}
+
+fn turned_away(why: TurnedAway) -> ApiError {
+    tracing::info!(reason = %why, "the bearer of an access token was turned away");
+    match why {
+        TurnedAway::TenantSuspended => ApiError::NotAllowed("the tenant is suspended"),
+        TurnedAway::MemberOut | TurnedAway::SessionEnded => {
+            ApiError::Unauthenticated("the session has ended")
+        }
     }
 }
 

@@ -1,9 +1,14 @@
 //! The closed list of permissions. A permission is named here and nowhere else.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::{PartialSchema, ToSchema, openapi};
+
+use crate::access::Role;
 
 /// What a caller may be allowed to do in its own tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
     MeRead,
     MeUpdate,
@@ -11,6 +16,9 @@ pub enum Permission {
     TenantUpdate,
     UsersRead,
     UsersWrite,
+    OwnersWrite,
+    RolesRead,
+    RolesWrite,
     EndpointsRead,
     EndpointsWrite,
     EventsRead,
@@ -21,13 +29,16 @@ pub enum Permission {
 }
 
 impl Permission {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: &[Self] = &[
         Self::MeRead,
         Self::MeUpdate,
         Self::TenantRead,
         Self::TenantUpdate,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::OwnersWrite,
+        Self::RolesRead,
+        Self::RolesWrite,
         Self::EndpointsRead,
         Self::EndpointsWrite,
         Self::EventsRead,
@@ -45,6 +56,9 @@ impl Permission {
             Self::TenantUpdate => "tenant:update",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::OwnersWrite => "owners:write",
+            Self::RolesRead => "roles:read",
+            Self::RolesWrite => "roles:write",
             Self::EndpointsRead => "webhook_endpoints:read",
             Self::EndpointsWrite => "webhook_endpoints:write",
             Self::EventsRead => "events:read",
@@ -54,6 +68,17 @@ impl Permission {
             Self::AuditRead => "audit:read",
         }
     }
+
+    /// The list for people: a Markdown table of each permission and the built-in roles that have it.
+    pub fn table() -> String {
+        let mut table = "| permission | user | admin | owner |\n|---|---|---|---|\n".to_owned();
+        for permission in Self::ALL {
+            let has = |role: Role| if role.allows(*permission) { "yes" } else { "" };
+            let [user, admin, owner] = [Role::User, Role::Admin, Role::Owner].map(has);
+            table += &format!("| `{permission}` | {user} | {admin} | {owner} |\n");
+        }
+        table
+    }
 }
 
 impl fmt::Display for Permission {
@@ -61,3 +86,46 @@ impl fmt::Display for Permission {
         f.write_str(self.name())
     }
 }
+
+impl FromStr for Permission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|one| one.name() == text);
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|one| one.name()).collect();
+            format!("must be one of {}, got `{text}`", names.join(", "))
+        })
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The OpenAPI document prints the list from the code.
+impl PartialSchema for Permission {
+    fn schema() -> openapi::RefOr<openapi::schema::Schema> {
+        let names = Self::ALL.iter().map(|one| one.name());
+        openapi::ObjectBuilder::new()
+            .schema_type(openapi::schema::Type::String)
+            .enum_values(Some(names))
+            .description(Some(format!(
+                "A permission, and the built-in roles that have it.\n\n{}",
+                Self::table()
+            )))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for Permission {}

@@ -1,59 +1,101 @@
-//! Roles: fixed sets of permissions. Nobody grants a role above their own.
+//! Roles: sets of permissions. Three are built in; a tenant makes others. Nobody grants what they do
+//! not hold.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::{PartialSchema, ToSchema, openapi};
 
-use crate::access::Permission;
+use crate::{access::Permission, id::RoleId};
 
-/// A member's role in one tenant, from the least to the most powerful.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+/// A member's role in one tenant. The built-in ones follow each other in power; a custom role sorts
+/// below them, so that by itself it allows nothing: its set stands in the tenant's gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    Custom(RoleId),
     User,
     Admin,
     Owner,
 }
 
 impl Role {
-    pub const ALL: [Self; 3] = [Self::User, Self::Admin, Self::Owner];
+    pub const BUILT_IN: [Self; 3] = [Self::User, Self::Admin, Self::Owner];
 
-    /// A new permission does not compile until it is decided who has it.
+    /// What a built-in role allows. A new permission does not compile until it is decided who has it.
     pub fn allows(self, permission: Permission) -> bool {
         match permission {
             Permission::MeRead
             | Permission::MeUpdate
             | Permission::TenantRead
             | Permission::UsersRead
+            | Permission::RolesRead
             | Permission::EndpointsRead
             | Permission::EventsRead
             | Permission::JobsRead => self >= Self::User,
             Permission::TenantUpdate
             | Permission::UsersWrite
+            | Permission::RolesWrite
             | Permission::EndpointsWrite
             | Permission::EventsReplay
             | Permission::JobsWrite
             | Permission::AuditRead => self >= Self::Admin,
-        }
-    }
-
-    /// Whether a caller of this role may give, change or take away `other`.
-    pub fn may_grant(self, other: Self) -> bool {
-        self >= other && self.allows(Permission::UsersWrite)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-            Self::Owner => "owner",
+            // Who may make and unmake owners: what an owner has and an administrator has not.
+            Permission::OwnersWrite => self >= Self::Owner,
         }
     }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Self::Custom(id) => id.fmt(f),
+            Self::User => f.write_str("user"),
+            Self::Admin => f.write_str("admin"),
+            Self::Owner => f.write_str("owner"),
+        }
     }
 }
+
+impl FromStr for Role {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "user" => Ok(Self::User),
+            "admin" => Ok(Self::Admin),
+            "owner" => Ok(Self::Owner),
+            other => other.parse().map(Self::Custom).map_err(
+                |_| "a role must be owner, admin, user or the id of a custom role (rol_…)",
+            ),
+        }
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl PartialSchema for Role {
+    fn schema() -> openapi::RefOr<openapi::schema::Schema> {
+        openapi::ObjectBuilder::new()
+            .schema_type(openapi::schema::Type::String)
+            .pattern(Some("^(owner|admin|user|rol_[0-7][0-9a-hjkmnp-tv-z]{25})$"))
+            .description(Some(
+                "A built-in role (`owner`, `admin`, `user`) or the id of a custom role.",
+            ))
+            .examples(["user"])
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for Role {}

@@ -92,7 +92,7 @@ pub async fn register(app: &App, at: &Entrance, new: Register) -> Result<SignedI
         created_at: now,
         updated_at: now,
     };
-    let (session, refresh) = begin(app, tenant.id, &user, now);
+    let (session, refresh) = begin(app, tenant.id, &user, 0, now);
     let registration = Registration {
         tenant: tenant.clone(),
         user: user.clone(),
@@ -136,14 +136,14 @@ pub async fn login(app: &App, at: &Entrance, login: Login) -> Result<SignedIn, A
         return Err(REFUSED);
     }
     let tenant = chosen(&identity.tenants, login.tenant)?.ok_or(REFUSED)?;
-    let Some((tenant, user)) = app.platform().member(tenant, identity.id).await? else {
+    let Some((tenant, user, gate)) = app.platform().member(tenant, identity.id).await? else {
         return Err(REFUSED);
     };
     let user = user.value;
     if tenant.status != TenantStatus::Active || user.status != UserStatus::Active {
         return Err(REFUSED);
     }
-    let (session, refresh) = begin(app, tenant.id, &user, now);
+    let (session, refresh) = begin(app, tenant.id, &user, gate.epoch, now);
     let writes = app
         .platform()
         .begin_session(tenant.id, &user, &session, now)?;
@@ -276,12 +276,14 @@ async fn end_family(
         writes: vec![store.end_session(token.user, token.session)?],
     };
     match store.commit(change).await {
-        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => Ok(()),
+        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => {
+            Ok(store.mark_sessions(&[token.session]).await?)
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Ends the caller's session. Its access token lives out its last minutes.
+/// Ends the caller's session, and its access tokens within the staleness of the gate.
 pub async fn logout(caller: &Caller) -> Result<(), ApiError> {
     let store = caller.authorize(Permission::MeUpdate)?;
     let change = Change {
@@ -293,7 +295,9 @@ pub async fn logout(caller: &Caller) -> Result<(), ApiError> {
     };
     match store.commit(change).await {
         // Ended already: what the client wants is so.
-        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => Ok(()),
+        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => {
+            Ok(store.mark_sessions(&[caller.session()]).await?)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -303,7 +307,13 @@ pub async fn hash_password(password: Secret<String>) -> Result<String, ApiError>
     password::hash(password).await.map_err(ApiError::Internal)
 }
 
-fn begin(app: &App, tenant: TenantId, user: &User, now: Timestamp) -> (Session, RefreshToken) {
+fn begin(
+    app: &App,
+    tenant: TenantId,
+    user: &User,
+    epoch: u64,
+    now: Timestamp,
+) -> (Session, RefreshToken) {
     let id = app.ids.make(now);
     let refresh = RefreshToken::first(tenant, user.id, id);
     let after = |duration| {
@@ -315,6 +325,7 @@ fn begin(app: &App, tenant: TenantId, user: &User, now: Timestamp) -> (Session, 
         id,
         user: user.id,
         role: user.role,
+        epoch,
         refresh_hash: refresh.hash(),
         previous_hash: None,
         rotated_at: now,
@@ -339,6 +350,7 @@ fn tokens(
         user: session.user,
         role: session.role,
         session: session.id,
+        epoch: session.epoch,
     };
     let access_token =
         token::issue(keyring, issuer, subject, now, app.ids).map_err(ApiError::Internal)?;

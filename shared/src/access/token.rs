@@ -27,7 +27,8 @@ const TYPE: &str = "at+jwt";
 
 const AUDIENCE: &str = "portico";
 
-/// The claims of an access token (RFC 9068 section 2.2, and ours: `tenant`, `role`, `sid`).
+/// The claims of an access token (RFC 9068 section 2.2, and ours: `tenant`, `role`, `sid`,
+/// `epoch`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AccessClaims {
     pub(crate) iss: String,
@@ -40,6 +41,8 @@ pub(crate) struct AccessClaims {
     pub(crate) tenant: TenantId,
     pub(crate) role: Role,
     pub(crate) sid: SessionId,
+    /// The tenant's session epoch when the session began.
+    pub(crate) epoch: u64,
 }
 
 /// Why a token was not accepted. The client is told one thing only: not authenticated.
@@ -64,6 +67,7 @@ pub(crate) struct Subject {
     pub(crate) user: UserId,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
+    pub(crate) epoch: u64,
 }
 
 pub(crate) fn issue(
@@ -88,6 +92,7 @@ pub(crate) fn issue(
         tenant: subject.tenant,
         role: subject.role,
         sid: subject.session,
+        epoch: subject.epoch,
     };
     Ok(encode(
         &header,

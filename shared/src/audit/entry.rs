@@ -58,6 +58,9 @@ pub enum Action {
     UserCreated,
     UserUpdated,
     UserDeleted,
+    RoleCreated,
+    RoleUpdated,
+    RoleDeleted,
     EndpointCreated,
     EndpointUpdated,
     EndpointDeleted,
@@ -75,12 +78,15 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::UserCreated,
         Self::UserUpdated,
         Self::UserDeleted,
+        Self::RoleCreated,
+        Self::RoleUpdated,
+        Self::RoleDeleted,
         Self::EndpointCreated,
         Self::EndpointUpdated,
         Self::EndpointDeleted,
@@ -104,6 +110,9 @@ impl Action {
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
             Self::UserDeleted => "user.deleted",
+            Self::RoleCreated => "role.created",
+            Self::RoleUpdated => "role.updated",
+            Self::RoleDeleted => "role.deleted",
             Self::EndpointCreated => "webhook_endpoint.created",
             Self::EndpointUpdated => "webhook_endpoint.updated",
             Self::EndpointDeleted => "webhook_endpoint.deleted",

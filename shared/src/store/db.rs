@@ -68,6 +68,12 @@ pub enum Conflict {
     EmailTaken,
     #[error("a user with this e-mail address is already a member")]
     AlreadyMember,
+    #[error("a tenant may have 50 custom roles: delete one first")]
+    TooManyRoles,
+    #[error("members have this role: give them another first")]
+    RoleInUse,
+    #[error("the tenant has no such role")]
+    NoSuchRole,
     #[error("a tenant needs at least one owner")]
     LastOwner,
     #[error("the resource exists already")]

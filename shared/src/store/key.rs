@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use crate::audit::minute_of;
-use crate::id::{AuditId, ConnectionId, EndpointId, EventId, JobId, SessionId, TenantId, UserId};
+use crate::id::{
+    AuditId, ConnectionId, EndpointId, EventId, JobId, RoleId, SessionId, TenantId, UserId,
+};
 use crate::limit::RateLimit;
 
 /// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
@@ -27,6 +29,9 @@ pub(crate) struct Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sort {
     Tenant,
+    /// What tokens cannot know: status, custom roles, marks.
+    Gate,
+    Role(RoleId),
     User(UserId),
     Session(UserId, SessionId),
     Endpoint(EndpointId),
@@ -57,6 +62,7 @@ pub(crate) enum Sort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
     Users,
+    Roles,
     Sessions(UserId),
     Endpoints,
     Events,
@@ -69,6 +75,8 @@ impl Key {
     pub(crate) fn new(tenant: TenantId, sort: &Sort) -> Self {
         let pk = match sort {
             Sort::Tenant
+            | Sort::Gate
+            | Sort::Role(_)
             | Sort::User(_)
             | Sort::Session(..)
             | Sort::Endpoint(_)
@@ -89,6 +97,8 @@ impl Key {
         };
         let sk = match sort {
             Sort::Tenant => "TENANT".to_owned(),
+            Sort::Gate => "GATE".to_owned(),
+            Sort::Role(id) => format!("ROL#{id}"),
             Sort::User(id) => format!("USER#{id}"),
             Sort::Session(user, id) => format!("SES#{user}#{id}"),
             Sort::Endpoint(id) => format!("WHE#{id}"),
@@ -129,6 +139,7 @@ impl List {
     pub(crate) fn range(self, tenant: TenantId) -> (String, String) {
         match self {
             Self::Users => (partition(tenant), "USER#".to_owned()),
+            Self::Roles => (partition(tenant), "ROL#".to_owned()),
             Self::Sessions(user) => (partition(tenant), format!("SES#{user}#")),
             Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
             Self::Events => (event_list(tenant), "evt_".to_owned()),
@@ -142,6 +153,7 @@ impl List {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
+            Self::Roles => "roles",
             Self::Sessions(_) => "sessions",
             Self::Endpoints => "webhook-endpoints",
             Self::Events => "events",

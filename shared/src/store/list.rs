@@ -78,7 +78,9 @@ impl TenantStore {
 impl List {
     pub(crate) fn table(self) -> Table {
         match self {
-            Self::Users | Self::Sessions(_) | Self::Endpoints | Self::Jobs => Table::Platform,
+            Self::Users | Self::Roles | Self::Sessions(_) | Self::Endpoints | Self::Jobs => {
+                Table::Platform
+            }
             Self::Events => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
@@ -88,6 +90,7 @@ impl List {
         match self {
             Self::Events => Some(Index::ByTime),
             Self::Users
+            | Self::Roles
             | Self::Sessions(_)
             | Self::Endpoints
             | Self::Audit
@@ -100,7 +103,7 @@ impl List {
     fn is_newest_first(self) -> bool {
         match self {
             Self::Events | Self::Audit | Self::Seals | Self::Jobs => true,
-            Self::Users | Self::Sessions(_) | Self::Endpoints => false,
+            Self::Users | Self::Roles | Self::Sessions(_) | Self::Endpoints => false,
         }
     }
 
@@ -110,6 +113,7 @@ impl List {
         let sort = ("sk".to_owned(), AttributeValue::S(sk.to_owned()));
         match self {
             Self::Users
+            | Self::Roles
             | Self::Sessions(_)
             | Self::Endpoints
             | Self::Audit

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    access::KeyringRow,
+    access::{Gate, KeyringRow},
     audit::{self, Action, Actor, Origin},
     id::{EndpointId, IdGen, TenantId, UserId},
     seal,
@@ -14,6 +14,7 @@ use crate::{
         Change, Conflict, Db, Endpoint, Session, StoreError, Tenant, User, Versioned,
         change::{IntoWrite, Signature, commit, number, read, read_versioned, text},
         db::{Item, Table, Write},
+        gate,
         key::{Key, Sort},
         tenant, user,
     },
@@ -144,23 +145,28 @@ impl PlatformStore {
         item.map(read).transpose()
     }
 
-    /// A tenant and one of its members in one call.
+    /// A tenant, one of its members and the tenant's gate in one call.
     pub(crate) async fn member(
         &self,
         tenant: TenantId,
         user: UserId,
-    ) -> Result<Option<(Tenant, Versioned<User>)>, StoreError> {
-        let keys =
-            [Sort::Tenant, Sort::User(user)].map(|sort| Key::new(tenant, &sort).attributes());
-        let (mut found_tenant, mut found_user) = (None, None);
+    ) -> Result<Option<(Tenant, Versioned<User>, Gate)>, StoreError> {
+        let keys = [Sort::Tenant, Sort::User(user), Sort::Gate]
+            .map(|sort| Key::new(tenant, &sort).attributes());
+        let (mut found_tenant, mut found_user, mut found_gate) = (None, None, Gate::open());
         for item in self.db.get_all(Table::Platform, keys.into()).await? {
-            if item.contains_key("owners") {
+            let sort = item.get("sk").and_then(|sort| sort.as_s().ok());
+            if sort.is_some_and(|sort| sort == "GATE") {
+                found_gate = gate::parsed(&item);
+            } else if item.contains_key("owners") {
                 found_tenant = Some(read(item)?);
             } else {
                 found_user = Some(read_versioned(item)?);
             }
         }
-        Ok(found_tenant.zip(found_user))
+        Ok(found_tenant
+            .zip(found_user)
+            .map(|(tenant, user)| (tenant, user, found_gate)))
     }
 
     /// The writes of a sign-in: the session, and the member unchanged since it was read.

@@ -26,6 +26,9 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
     pub(crate) role: Role,
+    /// The tenant's session epoch when it began: an earlier one than the gate's has ended.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     pub(crate) refresh_hash: String,
     pub(crate) previous_hash: Option<String>,
     pub(crate) rotated_at: Timestamp,

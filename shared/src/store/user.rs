@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    access::Role,
+    access::{Role, Standing},
     audit::{self, Action},
     id::UserId,
     problem::ApiError,
@@ -146,7 +146,9 @@ impl TenantStore {
             &identity.value,
             Conflict::Version,
         )?;
-        self.commit(self.joining(&user, vec![write])?).await
+        // They may have been a member before, and marked as out.
+        let mark = self.mark_member(user.id, Standing::Member(user.role))?;
+        self.commit(self.joining(&user, vec![write, mark])?).await
     }
 
     fn joining(
@@ -163,6 +165,7 @@ impl TenantStore {
         if user.role == Role::Owner {
             writes.push(self.count_owner(OwnerCount::Add)?);
         }
+        writes.extend(self.count_role_member(user.role, 1)?);
         Ok(Change {
             action: Action::UserCreated,
             target: user.id.to_string(),
@@ -176,7 +179,7 @@ impl TenantStore {
     }
 
     /// The patch applied to `from`. A change of role reaches the user's sessions in the same
-    /// transaction, so that their next refresh speaks with the new role.
+    /// transaction, so that their next refresh speaks with the new role, and the gate meanwhile.
     pub async fn update_user(
         &self,
         from: Versioned<User>,
@@ -193,6 +196,9 @@ impl TenantStore {
         if old.role != to.role {
             writes.extend(self.set_session_roles(to.id, to.role).await?);
             writes.extend(self.owner_moves(old.role, to.role)?);
+            writes.extend(self.count_role_member(old.role, -1)?);
+            writes.extend(self.count_role_member(to.role, 1)?);
+            writes.push(self.mark_member(to.id, Standing::Member(to.role))?);
         }
         self.commit(Change {
             action: Action::UserUpdated,
@@ -238,6 +244,8 @@ impl TenantStore {
         if user.role == Role::Owner {
             writes.push(self.count_owner(OwnerCount::Remove)?);
         }
+        writes.extend(self.count_role_member(user.role, -1)?);
+        writes.push(self.mark_member(user.id, Standing::Out)?);
         writes.extend(self.end_sessions(user.id).await?);
         self.commit(Change {
             action: Action::UserDeleted,

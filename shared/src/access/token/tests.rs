@@ -17,6 +17,7 @@ fn subject() -> Subject {
         user: ids.make(at(0)),
         role: Role::Admin,
         session: ids.make(at(0)),
+        epoch: 0,
     }
 }
 

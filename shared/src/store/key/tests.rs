@@ -24,6 +24,8 @@ proptest! {
         let limit = RateLimit { requests: 1, per_seconds: 2, burst: None };
         let sorts = [
             Sort::Tenant,
+            Sort::Gate,
+            Sort::Role(IdGen::default().make(jiff::Timestamp::UNIX_EPOCH)),
             Sort::User(user),
             Sort::Session(user, session),
             Sort::Endpoint(endpoint),
@@ -47,6 +49,7 @@ fn every_list_lies_inside_its_tenant() {
     let (tenant, user, ..) = ids();
     for list in [
         List::Users,
+        List::Roles,
         List::Sessions(user),
         List::Endpoints,
         List::Events,
