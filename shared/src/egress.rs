@@ -16,7 +16,7 @@ use std::{
 
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use reqwest::{Client, redirect::Policy, retry};
+use reqwest::{Client, RequestBuilder, redirect::Policy, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
 
 pub use target::UrlError;
@@ -137,27 +137,55 @@ impl Egress {
     }
 
     pub async fn send(&self, request: EgressRequest<'_>) -> Result<EgressAnswer, EgressError> {
+        let (deadline, max_answer_len) = (request.deadline, request.max_answer_len);
+        let sent = self.prepare(request)?;
+        let answer = async { read(sent.send().await.map_err(failure)?, max_answer_len).await };
+        tokio::time::timeout(deadline, answer)
+            .await
+            .map_err(|_| EgressError::Timeout(deadline))?
+    }
+
+    /// As [`Egress::send`], for a caller whom the status concerns: a body that is longer than the limit,
+    /// breaks off, or is not complete at the deadline is cut there, and the answer counts.
+    pub async fn send_cut(&self, request: EgressRequest<'_>) -> Result<EgressAnswer, EgressError> {
+        let (deadline, max_answer_len) = (request.deadline, request.max_answer_len);
+        let sent = self.prepare(request)?;
+        let mut head = None;
+        let mut body = Vec::new();
+        let reading = async {
+            let mut response = sent.send().await.map_err(failure)?;
+            head = Some((response.status(), std::mem::take(response.headers_mut())));
+            while let Ok(Some(chunk)) = response.chunk().await {
+                let room = max_answer_len - body.len();
+                body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                if body.len() == max_answer_len {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let ended = tokio::time::timeout(deadline, reading).await;
+        match (head, ended) {
+            (Some((status, headers)), _) => Ok(EgressAnswer {
+                status,
+                headers,
+                body: body.into(),
+            }),
+            (None, Ok(Err(error))) => Err(error),
+            (None, Ok(Ok(()))) => Err(EgressError::Broken),
+            (None, Err(_)) => Err(EgressError::Timeout(deadline)),
+        }
+    }
+
+    fn prepare(&self, request: EgressRequest<'_>) -> Result<RequestBuilder, EgressError> {
         let target = self.target(request.url)?;
         check_request(&request)?;
         let client = self.client(target.reach)?;
         self.calls.count(format!("egress:{}", request.method));
-        let EgressRequest {
-            method,
-            headers,
-            body,
-            deadline,
-            max_answer_len,
-            ..
-        } = request;
-        let sent = client
-            .request(method, target.url)
-            .headers(headers)
-            .body(body)
-            .send();
-        let answer = async { read(sent.await.map_err(failure)?, max_answer_len).await };
-        tokio::time::timeout(deadline, answer)
-            .await
-            .map_err(|_| EgressError::Timeout(deadline))?
+        Ok(client
+            .request(request.method, target.url)
+            .headers(request.headers)
+            .body(request.body))
     }
 
     fn target(&self, url: &str) -> Result<Target, EgressError> {
@@ -229,6 +257,11 @@ fn build(rule: AddressRule) -> anyhow::Result<Client> {
         .user_agent(concat!("Portico/", env!("CARGO_PKG_VERSION")))
         .build()?;
     Ok(client)
+}
+
+/// Whether a header is the connection's own.
+pub(crate) fn is_refused_header(name: &HeaderName) -> bool {
+    REFUSED_HEADERS.contains(name)
 }
 
 fn check_request(request: &EgressRequest<'_>) -> Result<(), EgressError> {

@@ -39,6 +39,7 @@ kinds! {
     AuditKind "aud" "audit entry id";
     BulkJobKind "job" "job id";
     ConnectionKind "con" "connection id";
+    DestinationKind "dst" "destination id";
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
@@ -53,6 +54,7 @@ pub type RoleId = Id<RoleKind>;
 pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;
+pub type DestinationId = Id<DestinationKind>;
 
 /// An identifier of one kind of thing.
 pub struct Id<K> {

@@ -9,6 +9,7 @@
 //! - [`store`]: the two doors to data
 //! - [`audit`]: what is written beside every change
 //! - [`webhook`]: vendors' requests, verified and applied
+//! - [`outbound`]: destinations that tenants are called at, signed
 //! - [`limit`]: so many requests in so many seconds, over all instances
 //! - [`vendor`]: calls to vendors, and the breakers before them
 //! - [`bulk`]: work on many rows, a page at a time
@@ -28,6 +29,7 @@ pub mod id;
 pub mod ip_ranges;
 pub mod lambda;
 pub mod limit;
+pub mod outbound;
 pub mod problem;
 pub mod queue;
 pub mod schedule;

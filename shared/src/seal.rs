@@ -109,6 +109,8 @@ pub enum Purpose {
     SigningKey,
     WebhookSecret,
     IdempotentReply,
+    DestinationKey,
+    DestinationHeader,
 }
 
 impl Purpose {
@@ -118,6 +120,8 @@ impl Purpose {
             Self::SigningKey => "signing-key",
             Self::WebhookSecret => "webhook-secret",
             Self::IdempotentReply => "idempotent-reply",
+            Self::DestinationKey => "destination-key",
+            Self::DestinationHeader => "destination-header",
         }
     }
 }

@@ -7,6 +7,7 @@ mod bulk_job;
 mod change;
 mod cursor;
 mod db;
+mod destination;
 mod duty;
 mod endpoint;
 mod event;
@@ -28,6 +29,9 @@ pub use bulk_job::{BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayE
 pub use change::{Change, Versioned};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
+pub use destination::{
+    Destination, DestinationKey, DestinationPatch, MOST_DESTINATIONS, NewDestination,
+};
 pub use endpoint::{
     Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,
 };

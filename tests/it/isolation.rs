@@ -30,7 +30,7 @@ async fn another_tenants_ids_name_nothing() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 18);
+    assert_eq!(tried, 23);
     // Nothing that was tried has changed anything.
     for path in [
         "/v1/users",
@@ -38,6 +38,7 @@ async fn another_tenants_ids_name_nothing() {
         "/v1/webhook-endpoints",
         "/v1/events",
         "/v1/jobs",
+        "/v1/destinations",
     ] {
         assert!(
             !acme.get(path).await.status(200)["data"]
@@ -50,6 +51,7 @@ async fn another_tenants_ids_name_nothing() {
     let entries = acme.get("/v1/audit").await.body;
     assert!(!entries.contains("user.deleted") && !entries.contains("event.replayed"));
     assert!(!entries.contains("job.cancelled"));
+    assert!(!entries.contains("destination.deleted"));
 }
 
 #[tokio::test]

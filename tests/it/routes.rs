@@ -9,6 +9,9 @@ use shared::lambda::Function;
 
 use crate::harness::{Client, Endpoint, Stack, text};
 
+/// Where nothing listens: the port is `discard`.
+const CLOSED_URL: &str = "http://127.0.0.1:9/";
+
 /// A route of the OpenAPI document and a body that it takes.
 pub(crate) struct Route {
     pub(crate) method: Method,
@@ -101,6 +104,25 @@ pub(crate) fn all() -> Vec<Route> {
             "/v1/events:replay",
             Some(json!({ "filter": { "all": true }, "dry_run": true })),
         ),
+        get("/v1/destinations"),
+        row(
+            Method::POST,
+            "/v1/destinations",
+            Some(json!({ "name": "N", "url": CLOSED_URL })),
+        ),
+        get("/v1/destinations/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/destinations/{id}",
+            Some(json!({ "name": "N" })),
+        ),
+        row(Method::DELETE, "/v1/destinations/{id}", None),
+        row(
+            Method::POST,
+            "/v1/destinations/{id}:rotate-secret",
+            Some(json!({ "overlap_hours": 0 })),
+        ),
+        row(Method::POST, "/v1/destinations/{id}:test", None),
         get("/v1/jobs"),
         get("/v1/jobs/{id}"),
         row(Method::POST, "/v1/jobs/{id}:cancel", None),
@@ -139,6 +161,7 @@ pub(crate) struct Resources {
     endpoint: Endpoint,
     event: String,
     job: String,
+    destination: String,
     entry: String,
 }
 
@@ -152,6 +175,7 @@ impl Resources {
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
         let job = Self::unfinished_job(owner).await;
+        let destination = Self::destination(owner).await;
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
@@ -159,6 +183,7 @@ impl Resources {
             endpoint,
             event,
             job,
+            destination,
             entry,
         }
     }
@@ -171,6 +196,16 @@ impl Resources {
         }
         let new = json!({ "name": "Target", "permissions": ["users:read"] });
         text(&owner.post("/v1/tenant/roles", new).await.status(201)["id"])
+    }
+
+    /// The tenant's present one, because a tenant may have few, or a new one.
+    async fn destination(owner: &Client) -> String {
+        let present = owner.get("/v1/destinations").await.status(200);
+        if let Some(destination) = present["data"][0]["id"].as_str() {
+            return destination.to_owned();
+        }
+        let new = json!({ "name": "N", "url": CLOSED_URL, "event_types": ["no.such"] });
+        text(&owner.post("/v1/destinations", new).await.status(201)["id"])
     }
 
     /// A job that waits for its first page: the tenant's present one, or a new one.
@@ -206,6 +241,7 @@ impl Resources {
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
+            path if path.starts_with("/v1/destinations/") => &self.destination,
             path if path.starts_with("/v1/audit/") => &self.entry,
             path if path.starts_with("/hooks/") => &"0".repeat(40),
             _ => "",
@@ -214,13 +250,14 @@ impl Resources {
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 6] {
+    pub(crate) fn marks(&self) -> [&str; 7] {
         [
             &self.user,
             &self.role,
             &self.endpoint.id,
             &self.event,
             &self.job,
+            &self.destination,
             &self.entry,
         ]
     }

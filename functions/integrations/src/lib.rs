@@ -1,5 +1,7 @@
-//! What a tenant sets up to talk with vendors, and what came of it: endpoints, events and bulk jobs.
+//! What a tenant sets up to talk with vendors, and what came of it: endpoints, events, destinations,
+//! bulk jobs.
 
+mod destinations;
 mod endpoints;
 mod events;
 mod jobs;
@@ -27,6 +29,17 @@ pub fn routes() -> Routes {
         .with(routes!(events::get_event))
         .with(routes!(events::replay_event))
         .with(routes!(events::replay_events))
+        .with(routes!(
+            destinations::list_destinations,
+            destinations::create_destination
+        ))
+        .with(routes!(
+            destinations::get_destination,
+            destinations::update_destination,
+            destinations::delete_destination
+        ))
+        .with(routes!(destinations::rotate_destination_secret))
+        .with(routes!(destinations::test_destination))
         .with(routes!(jobs::list_jobs))
         .with(routes!(jobs::get_job))
         .with(routes!(jobs::cancel_job))

@@ -1,5 +1,6 @@
-//! Wire types of endpoints, schemes, events and bulk jobs.
+//! Wire types of endpoints, schemes, events, destinations and bulk jobs.
 
+mod destination;
 mod endpoint;
 mod jobs;
 mod rejection;
@@ -14,6 +15,10 @@ use shared::{
 };
 use utoipa::{IntoParams, ToSchema};
 
+pub(crate) use destination::{
+    DestinationCreatedOut, DestinationIn, DestinationOut, DestinationPatchIn, KeyRotationIn,
+    TestOut,
+};
 pub(crate) use endpoint::{
     EndpointCreatedOut, EndpointIn, EndpointOut, EndpointPatchIn, HandshakeOut, RotationIn,
 };

@@ -25,6 +25,8 @@ pub enum Permission {
     EventsReplay,
     JobsRead,
     JobsWrite,
+    DestinationsRead,
+    DestinationsWrite,
     AuditRead,
 }
 
@@ -45,6 +47,8 @@ impl Permission {
         Self::EventsReplay,
         Self::JobsRead,
         Self::JobsWrite,
+        Self::DestinationsRead,
+        Self::DestinationsWrite,
         Self::AuditRead,
     ];
 
@@ -65,6 +69,8 @@ impl Permission {
             Self::EventsReplay => "events:replay",
             Self::JobsRead => "jobs:read",
             Self::JobsWrite => "jobs:write",
+            Self::DestinationsRead => "destinations:read",
+            Self::DestinationsWrite => "destinations:write",
             Self::AuditRead => "audit:read",
         }
     }

@@ -31,13 +31,15 @@ impl Role {
             | Permission::RolesRead
             | Permission::EndpointsRead
             | Permission::EventsRead
-            | Permission::JobsRead => self >= Self::User,
+            | Permission::JobsRead
+            | Permission::DestinationsRead => self >= Self::User,
             Permission::TenantUpdate
             | Permission::UsersWrite
             | Permission::RolesWrite
             | Permission::EndpointsWrite
             | Permission::EventsReplay
             | Permission::JobsWrite
+            | Permission::DestinationsWrite
             | Permission::AuditRead => self >= Self::Admin,
             // Who may make and unmake owners: what an owner has and an administrator has not.
             Permission::OwnersWrite => self >= Self::Owner,

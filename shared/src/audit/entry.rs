@@ -71,6 +71,10 @@ pub enum Action {
     JobCreated,
     JobCancelled,
     JobEnded,
+    DestinationCreated,
+    DestinationUpdated,
+    DestinationDeleted,
+    DestinationKeyRotated,
     SignedIn,
     SignInFailed,
     SignedOut,
@@ -78,7 +82,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::UserCreated,
@@ -97,6 +101,10 @@ impl Action {
         Self::JobCreated,
         Self::JobCancelled,
         Self::JobEnded,
+        Self::DestinationCreated,
+        Self::DestinationUpdated,
+        Self::DestinationDeleted,
+        Self::DestinationKeyRotated,
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOut,
@@ -123,6 +131,10 @@ impl Action {
             Self::JobCreated => "job.created",
             Self::JobCancelled => "job.cancelled",
             Self::JobEnded => "job.ended",
+            Self::DestinationCreated => "destination.created",
+            Self::DestinationUpdated => "destination.updated",
+            Self::DestinationDeleted => "destination.deleted",
+            Self::DestinationKeyRotated => "destination.key_rotated",
             Self::SignedIn => "session.signed_in",
             Self::SignInFailed => "session.sign_in_failed",
             Self::SignedOut => "session.signed_out",

@@ -90,6 +90,11 @@ pub enum Conflict {
         "as many jobs as a tenant may have at a time are unfinished: wait for one to end, or cancel one"
     )]
     TooManyJobs,
+    #[error(
+        "a tenant has at most {} destinations: delete one first",
+        super::MOST_DESTINATIONS
+    )]
+    TooManyDestinations,
     #[error("the job has ended: there is nothing left to cancel")]
     JobEnded,
     #[error("the session has ended or its token was used")]

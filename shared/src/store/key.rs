@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::audit::minute_of;
 use crate::id::{
-    AuditId, ConnectionId, EndpointId, EventId, JobId, RoleId, SessionId, TenantId, UserId,
+    AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId, TenantId,
+    UserId,
 };
 use crate::limit::RateLimit;
 
@@ -56,6 +57,9 @@ pub(crate) enum Sort {
     Idempotency(String),
     /// The circuit breaker of a connection.
     Breaker(ConnectionId),
+    Destination(DestinationId),
+    /// How many destinations there are.
+    DestinationCount,
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -69,6 +73,7 @@ pub(crate) enum List {
     Audit,
     Seals,
     Jobs,
+    Destinations,
 }
 
 impl Key {
@@ -84,7 +89,9 @@ impl Key {
             | Sort::Seal(..)
             | Sort::AuditHead
             | Sort::Job(_)
-            | Sort::JobCount => partition(tenant),
+            | Sort::JobCount
+            | Sort::Destination(_)
+            | Sort::DestinationCount => partition(tenant),
             Sort::Event(id) | Sort::EventPart(id, _) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
@@ -114,6 +121,8 @@ impl Key {
             Sort::JobCount => "JOBS".to_owned(),
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
             Sort::Breaker(_) => "BREAKER".to_owned(),
+            Sort::Destination(id) => format!("DST#{id}"),
+            Sort::DestinationCount => "DESTINATIONS".to_owned(),
         };
         Self { pk, sk }
     }
@@ -146,6 +155,7 @@ impl List {
             Self::Audit => (partition(tenant), "aud_".to_owned()),
             Self::Seals => (partition(tenant), "SEAL#".to_owned()),
             Self::Jobs => (partition(tenant), "JOB#".to_owned()),
+            Self::Destinations => (partition(tenant), "DST#".to_owned()),
         }
     }
 
@@ -160,6 +170,7 @@ impl List {
             Self::Audit => "audit",
             Self::Seals => "audit-checkpoints",
             Self::Jobs => "jobs",
+            Self::Destinations => "destinations",
         }
     }
 }

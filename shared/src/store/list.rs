@@ -78,9 +78,12 @@ impl TenantStore {
 impl List {
     pub(crate) fn table(self) -> Table {
         match self {
-            Self::Users | Self::Roles | Self::Sessions(_) | Self::Endpoints | Self::Jobs => {
-                Table::Platform
-            }
+            Self::Users
+            | Self::Roles
+            | Self::Sessions(_)
+            | Self::Endpoints
+            | Self::Jobs
+            | Self::Destinations => Table::Platform,
             Self::Events => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
@@ -95,7 +98,8 @@ impl List {
             | Self::Endpoints
             | Self::Audit
             | Self::Seals
-            | Self::Jobs => None,
+            | Self::Jobs
+            | Self::Destinations => None,
         }
     }
 
@@ -103,7 +107,11 @@ impl List {
     fn is_newest_first(self) -> bool {
         match self {
             Self::Events | Self::Audit | Self::Seals | Self::Jobs => true,
-            Self::Users | Self::Roles | Self::Sessions(_) | Self::Endpoints => false,
+            Self::Users
+            | Self::Roles
+            | Self::Sessions(_)
+            | Self::Endpoints
+            | Self::Destinations => false,
         }
     }
 
@@ -118,7 +126,10 @@ impl List {
             | Self::Endpoints
             | Self::Audit
             | Self::Seals
-            | Self::Jobs => Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort]),
+            | Self::Jobs
+            | Self::Destinations => {
+                Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
+            }
             Self::Events => {
                 let row = sk
                     .parse::<EventId>()

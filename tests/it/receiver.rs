@@ -1,0 +1,102 @@
+//! A destination's server: keeps what it was sent and answers as it was told, with 200 when it was told nothing.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// By lower-case name.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+#[derive(Default)]
+struct State {
+    answers: VecDeque<String>,
+    requests: Vec<Request>,
+}
+
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = state.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(serve(socket, shared.clone()));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// The next answer: a status, and further header lines.
+    pub(crate) fn answer(&self, status: u16, headers: &str, body: &str) {
+        let text = format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.state.lock().unwrap().answers.push_back(text);
+    }
+
+    /// What has arrived since the last call.
+    pub(crate) fn take(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+}
+
+async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
+    let Some(request) = read(&mut socket).await else {
+        return;
+    };
+    let answer = {
+        let mut state = state.lock().unwrap();
+        state.requests.push(request);
+        state.answers.pop_front()
+    };
+    let answer = answer.unwrap_or_else(|| {
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok".to_owned()
+    });
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
+}
+
+async fn read(socket: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let head_len = loop {
+        if let Some(at) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if socket.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..head_len]).into_owned();
+    let headers: BTreeMap<String, String> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let len: usize = headers.get("content-length")?.parse().ok()?;
+    while bytes.len() < head_len + len {
+        if socket.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = bytes.split_off(head_len);
+    Some(Request { headers, body })
+}
