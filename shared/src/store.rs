@@ -53,6 +53,7 @@ pub(crate) use key::{Key, Sort};
 pub(crate) use keyed::{KeyRow, Keyed, Message, Owner, Refusal, Stage, keep, own};
 pub(crate) use limiter::Leased;
 pub(crate) use platform::Registration;
+pub use session::SessionSummary;
 pub(crate) use session::{Rotation, Session};
 
 use jiff::Timestamp;

@@ -33,6 +33,7 @@ mod rotation;
 mod routes;
 mod scheduler;
 mod schemes;
+mod sessions;
 mod storm;
 mod template;
 mod tidy;

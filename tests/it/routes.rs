@@ -19,6 +19,12 @@ pub(crate) struct Route {
     pub(crate) body: Option<Value>,
 }
 
+impl Route {
+    pub(crate) fn ends_the_session(&self) -> bool {
+        ["/v1/auth/logout", "/v1/auth/sessions:revoke-all"].contains(&self.path)
+    }
+}
+
 pub(crate) fn all() -> Vec<Route> {
     let row = |method, path, body| Route { method, path, body };
     let get = |path| row(Method::GET, path, None);
@@ -35,6 +41,9 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "refresh_token": "prt_x" })),
         ),
         row(Method::POST, "/v1/auth/logout", None),
+        get("/v1/auth/sessions"),
+        row(Method::DELETE, "/v1/auth/sessions/{id}", None),
+        row(Method::POST, "/v1/auth/sessions:revoke-all", None),
         get("/.well-known/jwks.json"),
         get("/health"),
         get("/ready"),
@@ -72,6 +81,8 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "name": "N" })),
         ),
         row(Method::DELETE, "/v1/users/{id}", None),
+        row(Method::POST, "/v1/users/{id}:suspend", None),
+        row(Method::POST, "/v1/users/{id}:reactivate", None),
         get("/v1/me"),
         row(Method::PATCH, "/v1/me", Some(json!({ "name": "N" }))),
         get("/v1/webhook-endpoints"),
@@ -133,8 +144,8 @@ pub(crate) fn all() -> Vec<Route> {
         row(Method::POST, "/hooks/{address}", Some(json!({}))),
         get("/hooks/{address}"),
     ];
-    // Last: it ends the session with which the others are walked.
-    routes.sort_by_key(|route| route.path == "/v1/auth/logout");
+    // Last: they end the session with which the others are walked.
+    routes.sort_by_key(Route::ends_the_session);
     routes
 }
 
@@ -158,6 +169,7 @@ pub(crate) fn in_code() -> BTreeSet<String> {
 pub(crate) struct Resources {
     user: String,
     role: String,
+    session: String,
     endpoint: Endpoint,
     event: String,
     job: String,
@@ -171,6 +183,8 @@ impl Resources {
         let new = json!({ "email": email, "name": "Target", "role": "user" });
         let user = text(&owner.post("/v1/users", new).await.status(201)["id"]);
         let role = Self::custom_role(owner).await;
+        let sessions = owner.get("/v1/auth/sessions").await.status(200);
+        let session = text(&sessions["data"][0]["id"]);
         let endpoint = Endpoint::create(owner, "stripe").await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
@@ -180,6 +194,7 @@ impl Resources {
         Self {
             user,
             role,
+            session,
             endpoint,
             event,
             job,
@@ -237,6 +252,7 @@ impl Resources {
     pub(crate) fn path(&self, route: &Route) -> String {
         let id = match route.path {
             path if path.starts_with("/v1/users/") => &self.user,
+            path if path.starts_with("/v1/auth/sessions/") => &self.session,
             path if path.starts_with("/v1/tenant/roles/") => &self.role,
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,

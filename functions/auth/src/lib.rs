@@ -1,5 +1,6 @@
 //! Sign-up, sign-in, refresh and sign-out; the public keys; whether the platform is up.
 
+mod sessions;
 mod views;
 
 use axum::{Json, http::StatusCode, response::IntoResponse};
@@ -26,6 +27,9 @@ pub fn routes() -> Routes {
         .with(routes!(login))
         .with(routes!(refresh))
         .with(routes!(logout))
+        .with(routes!(sessions::list_sessions))
+        .with(routes!(sessions::delete_session))
+        .with(routes!(sessions::revoke_sessions))
         .with(routes!(explain_decision))
         .with(routes!(list_keys))
         .with(routes!(get_health))

@@ -9,8 +9,9 @@ use shared::{
     },
     app::DependencyCheck,
     http::{TenantOut, UserOut, rules},
-    id::TenantId,
+    id::{SessionId, TenantId},
     seal::Secret,
+    store::SessionSummary,
 };
 use utoipa::ToSchema;
 
@@ -62,6 +63,44 @@ pub(crate) struct ExplainIn {
     /// Another role than the caller's own.
     #[garde(skip)]
     pub(crate) role: Option<Role>,
+}
+
+/// A session of the caller's.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionOut {
+    #[schema(value_type = String)]
+    id: SessionId,
+    /// Whether the request came in this session.
+    is_current: bool,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    last_refreshed_at: String,
+    /// When it ends if it is not refreshed before.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: String,
+    /// When it ends however often it is refreshed.
+    #[schema(value_type = String, format = DateTime)]
+    ends_at: String,
+}
+
+impl SessionOut {
+    pub(crate) fn new(session: &SessionSummary, current: SessionId) -> Self {
+        Self {
+            id: session.id,
+            is_current: session.id == current,
+            created_at: session.created_at.to_string(),
+            last_refreshed_at: session.rotated_at.to_string(),
+            expires_at: second(session.expires_at),
+            ends_at: second(session.ends_at),
+        }
+    }
+}
+
+fn second(unix_s: i64) -> String {
+    jiff::Timestamp::from_second(unix_s)
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_string()
 }
 
 /// Tokens, as RFC 6749 section 5.1 names them.

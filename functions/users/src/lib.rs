@@ -8,7 +8,7 @@ use shared::{
     http::{Body, IfMatch, Path, Query, Routes, Tagged, UserOut, rules},
     id::UserId,
     problem::{ApiError, Problem},
-    store::{NewUser, Page, User, UserFilter, UserPatch, Versioned},
+    store::{NewUser, Page, User, UserFilter, UserPatch, UserStatus, Versioned},
 };
 use utoipa_axum::routes;
 
@@ -18,6 +18,8 @@ pub fn routes() -> Routes {
     Routes::new()
         .with(routes!(list_users, create_user))
         .with(routes!(get_user, update_user, delete_user))
+        .with(routes!(suspend_user))
+        .with(routes!(reactivate_user))
         .with(routes!(get_me, update_me))
 }
 
@@ -129,6 +131,42 @@ async fn delete_user(
     caller.may_grant(current.value.role).await?;
     store.delete_user(current).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Suspends the member: their sessions end, and they cannot sign in.
+#[utoipa::path(post, path = "/v1/users/{id}:suspend", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, description = "The member as they are now", body = UserOut),
+    (status = 409, description = "The tenant would have no active owner left", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn suspend_user(
+    Strict(caller): Strict,
+    Path(id): Path<UserId>,
+) -> Result<Tagged<UserOut>, ApiError> {
+    set_status(&caller, id, UserStatus::Suspended).await
+}
+
+/// Lets a suspended member sign in again.
+#[utoipa::path(post, path = "/v1/users/{id}:reactivate", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, description = "The member as they are now", body = UserOut),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+async fn reactivate_user(
+    Strict(caller): Strict,
+    Path(id): Path<UserId>,
+) -> Result<Tagged<UserOut>, ApiError> {
+    set_status(&caller, id, UserStatus::Active).await
+}
+
+async fn set_status(
+    caller: &Caller,
+    id: UserId,
+    status: UserStatus,
+) -> Result<Tagged<UserOut>, ApiError> {
+    let store = caller.authorize(Permission::UsersWrite)?;
+    let current = store.user(id).await?;
+    caller.may_grant(current.value.role).await?;
+    Ok(tagged(store.set_user_status(current, status).await?))
 }
 
 /// The caller as a member of their tenant.

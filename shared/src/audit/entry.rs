@@ -58,6 +58,10 @@ pub enum Action {
     UserCreated,
     UserUpdated,
     UserDeleted,
+    UserSuspended,
+    UserReactivated,
+    SessionRevoked,
+    SessionsRevoked,
     RoleCreated,
     RoleUpdated,
     RoleDeleted,
@@ -82,12 +86,16 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::UserCreated,
         Self::UserUpdated,
         Self::UserDeleted,
+        Self::UserSuspended,
+        Self::UserReactivated,
+        Self::SessionRevoked,
+        Self::SessionsRevoked,
         Self::RoleCreated,
         Self::RoleUpdated,
         Self::RoleDeleted,
@@ -118,6 +126,10 @@ impl Action {
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
             Self::UserDeleted => "user.deleted",
+            Self::UserSuspended => "user.suspended",
+            Self::UserReactivated => "user.reactivated",
+            Self::SessionRevoked => "session.revoked",
+            Self::SessionsRevoked => "session.all_revoked",
             Self::RoleCreated => "role.created",
             Self::RoleUpdated => "role.updated",
             Self::RoleDeleted => "role.deleted",

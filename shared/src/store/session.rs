@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::Role,
+    audit::Action,
     id::{SessionId, UserId},
+    problem::ApiError,
     store::{
-        Conflict, Db, StoreError, TenantStore,
+        Change, Conflict, Db, Page, PageRequest, StoreError, TenantStore,
         change::{IntoWrite, number, read, text},
         db::{Filter, Item, MAX_EXAMINED, Query, Range, Table, Write},
         key::{Key, List, Sort},
+        list::Listing,
     },
 };
 
@@ -37,6 +40,18 @@ pub(crate) struct Session {
     pub(crate) expires_at: i64,
     /// Unix seconds: the end of the session however much it is used.
     pub(crate) ends_at: i64,
+}
+
+/// A session as its user sees it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SessionSummary {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub rotated_at: Timestamp,
+    /// Unix seconds.
+    pub expires_at: i64,
+    /// Unix seconds.
+    pub ends_at: i64,
 }
 
 /// What became of a presented refresh token.
@@ -164,6 +179,58 @@ impl TenantStore {
             .into_iter()
             .map(|key| writer.clear(key))
             .collect()
+    }
+
+    /// The user's sessions in this tenant, in the order of their making. One that has ended by itself
+    /// may be among them until the table has swept it.
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        page: &PageRequest,
+    ) -> Result<Page<SessionSummary>, ApiError> {
+        self.page(Listing::all(List::Sessions(user)), &Filter::default(), page)
+            .await
+    }
+
+    /// Ends one session: its refresh token at once, its access tokens with the gate.
+    ///
+    /// # Errors
+    /// `NotFound` when the user has no such session.
+    pub async fn revoke_session(&self, user: UserId, id: SessionId) -> Result<(), StoreError> {
+        let change = Change {
+            value: (),
+            action: Action::SessionRevoked,
+            target: id.to_string(),
+            changes: Default::default(),
+            writes: vec![self.end_session(user, id)?],
+        };
+        match self.commit(change).await {
+            Err(StoreError::Conflict {
+                conflict: Conflict::SessionMoved,
+                ..
+            }) => return Err(StoreError::NotFound),
+            outcome => outcome?,
+        }
+        self.mark_sessions(&[id]).await
+    }
+
+    /// Ends all sessions of the user. Marked first: were the second step lost, no token of theirs is
+    /// let in all the same.
+    pub async fn revoke_sessions(&self, user: UserId) -> Result<(), StoreError> {
+        let keys = self.session_keys(user).await?;
+        let id = |key: &Item| string(key, "sk").rsplit('#').next()?.parse().ok();
+        let ids: Vec<SessionId> = keys.iter().filter_map(id).collect();
+        self.mark_sessions(&ids).await?;
+        let writer = self.db().writer(Table::Platform)?;
+        let ends = keys.into_iter().map(|key| writer.clear(key));
+        self.commit(Change {
+            value: (),
+            action: Action::SessionsRevoked,
+            target: user.to_string(),
+            changes: Default::default(),
+            writes: ends.collect::<Result<_, _>>()?,
+        })
+        .await
     }
 
     /// The write that ends one session that is still there.

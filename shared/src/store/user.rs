@@ -195,10 +195,10 @@ impl TenantStore {
         let mut writes = vec![self.replace_user(from.version, &to)?];
         if old.role != to.role {
             writes.extend(self.set_session_roles(to.id, to.role).await?);
-            writes.extend(self.owner_moves(old.role, to.role)?);
+            writes.extend(self.owner_moves(&old, &to)?);
             writes.extend(self.count_role_member(old.role, -1)?);
             writes.extend(self.count_role_member(to.role, 1)?);
-            writes.push(self.mark_member(to.id, Standing::Member(to.role))?);
+            writes.push(self.mark_member(to.id, standing(&to))?);
         }
         self.commit(Change {
             action: Action::UserUpdated,
@@ -241,7 +241,7 @@ impl TenantStore {
                 Conflict::Version,
             )?);
         }
-        if user.role == Role::Owner {
+        if counts_as_owner(&user) {
             writes.push(self.count_owner(OwnerCount::Remove)?);
         }
         writes.extend(self.count_role_member(user.role, -1)?);
@@ -273,12 +273,66 @@ impl TenantStore {
         })
     }
 
-    fn owner_moves(&self, from: Role, to: Role) -> Result<Option<Write>, StoreError> {
-        match (from == Role::Owner, to == Role::Owner) {
+    fn owner_moves(&self, from: &User, to: &User) -> Result<Option<Write>, StoreError> {
+        match (counts_as_owner(from), counts_as_owner(to)) {
             (true, false) => self.count_owner(OwnerCount::Remove).map(Some),
             (false, true) => self.count_owner(OwnerCount::Add).map(Some),
             (true, true) | (false, false) => Ok(None),
         }
+    }
+
+    /// Suspends a member, which ends their sessions, or lets them in again. Nothing happens to who is
+    /// in that state already.
+    ///
+    /// # Errors
+    /// `Conflict` when no active owner would be left.
+    pub async fn set_user_status(
+        &self,
+        from: Versioned<User>,
+        status: UserStatus,
+    ) -> Result<Versioned<User>, StoreError> {
+        if from.value.status == status {
+            return Ok(from);
+        }
+        let old = from.value;
+        let to = User {
+            status,
+            updated_at: self.now,
+            ..old.clone()
+        };
+        let mut writes = vec![self.replace_user(from.version, &to)?];
+        writes.extend(self.owner_moves(&old, &to)?);
+        writes.push(self.mark_member(to.id, standing(&to))?);
+        let action = match status {
+            UserStatus::Active => Action::UserReactivated,
+            UserStatus::Suspended => {
+                writes.extend(self.end_sessions(to.id).await?);
+                Action::UserSuspended
+            }
+        };
+        self.commit(Change {
+            action,
+            target: to.id.to_string(),
+            changes: audit::differences(&shown(&old), &shown(&to)),
+            writes,
+            value: Versioned {
+                version: from.version + 1,
+                value: to,
+            },
+        })
+        .await
+    }
+}
+
+/// A suspended owner can repair nothing, so the tenant needs another.
+fn counts_as_owner(user: &User) -> bool {
+    user.role == Role::Owner && user.status == UserStatus::Active
+}
+
+fn standing(user: &User) -> Standing {
+    match user.status {
+        UserStatus::Active => Standing::Member(user.role),
+        UserStatus::Suspended => Standing::Out,
     }
 }
 
