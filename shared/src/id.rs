@@ -83,6 +83,14 @@ impl<K: Kind> Id<K> {
         Self::from_bits(u128::from(unix_ms(at)) << 80)
     }
 
+    /// The id of the `place`-th of several things that came together, of which this is the 0th: the same
+    /// each time, and in their order.
+    pub(crate) fn nth(self, place: u32) -> Self {
+        const RANDOM: u128 = 0x3fff_ffff_ffff_ffff;
+        let random = (self.bits & RANDOM).wrapping_add(u128::from(place)) & RANDOM;
+        Self::from_bits((self.bits & !RANDOM) | random)
+    }
+
     /// When the id was made, to the millisecond.
     pub fn made_at(self) -> Timestamp {
         let ms = i64::try_from(self.bits >> 80).unwrap_or(0);

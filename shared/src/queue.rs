@@ -11,7 +11,7 @@ pub use job::{Body, Brought, Delivery, EventRef, Job};
 
 pub use page::send_page;
 
-pub(crate) use job::{MAX_MESSAGE_LEN, PageJob};
+pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
 pub(crate) use page::{send_page_later, send_replays};
 
 use std::time::Duration;

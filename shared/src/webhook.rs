@@ -30,6 +30,7 @@ mod receive;
 mod rejections;
 mod retry;
 mod secret;
+mod split;
 mod timestamp;
 mod xml;
 
@@ -38,7 +39,10 @@ pub use apply::apply;
 pub use cache::ENDPOINT_STALENESS;
 pub use custom::{CUSTOM, check_unsigned, chosen_scheme};
 pub use greeting::receive_get;
-pub use receive::{Incoming, MAX_BODY_LEN, Receipt, Verified, receive, refuse_oversized};
+pub use receive::{
+    Incoming, ItemReceipt, MAX_BODY_LEN, MOST_IN_BATCH, Receipt, Verified, receive, receive_batch,
+    refuse_oversized,
+};
 pub use retry::RetryPolicy;
 pub use secret::{check_secrets, first_secrets, new_secret};
 

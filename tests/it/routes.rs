@@ -143,6 +143,7 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/audit/{id}/proof"),
         row(Method::POST, "/hooks/{address}", Some(json!({}))),
         get("/hooks/{address}"),
+        row(Method::POST, "/hooks/{address}/batch", Some(json!([{}]))),
     ];
     // Last: they end the session with which the others are walked.
     routes.sort_by_key(Route::ends_the_session);

@@ -121,11 +121,23 @@ async fn a_vendor_that_sends_an_event_again_gets_a_yes_and_no_second_effect() {
     }
     stack.drain().await;
     let events = events(&owner).await;
-    assert_eq!(events.len(), 1);
+    let (applied, dropped): (Vec<_>, Vec<_>) = events
+        .iter()
+        .partition(|event| event["state"] == "processed");
+    assert_eq!((applied.len(), dropped.len()), (1, 2));
     assert_eq!(
-        (&events[0]["duplicates"], &events[0]["attempt_count"]),
+        (&applied[0]["duplicates"], &applied[0]["attempt_count"]),
         (&json!(2), &json!(1))
     );
+    for event in dropped {
+        assert_eq!(event["state"], "ignored");
+        let path = format!("/v1/events/{}", text(&event["id"]));
+        let told = &owner.get(&path).await.status(200)["attempts"][0]["detail"];
+        assert_eq!(
+            told,
+            &json!(format!("a duplicate of {}", text(&applied[0]["id"])))
+        );
+    }
 }
 
 #[tokio::test]

@@ -14,15 +14,22 @@ use shared::{
     App,
     http::{Path, Routes},
     problem::{ApiError, Problem},
-    webhook::{MAX_BODY_LEN, Receipt, handshake::Answer, receive, receive_get, refuse_oversized},
+    webhook::{
+        MAX_BODY_LEN, Receipt, handshake::Answer, receive, receive_batch, receive_get,
+        refuse_oversized,
+    },
 };
 use utoipa_axum::routes;
 
-use crate::{call::Call, views::AcceptedOut};
+use crate::{
+    call::Call,
+    views::{AcceptedOut, BatchOut},
+};
 
 pub fn routes() -> Routes {
     Routes::new()
         .with(routes!(receive_event, greet_vendor))
+        .with(routes!(receive_events))
         .body_limit(MAX_BODY_LEN)
 }
 
@@ -53,6 +60,32 @@ async fn receive_event(
         }
         Receipt::Handshake(answer) => Ok(answered(answer)),
     }
+}
+
+/// Takes up to 1,000 events as one JSON array, signed as one body. Each item is stored, deduplicated and
+/// retried on its own, as if it had been a body of its own.
+#[utoipa::path(post, path = "/hooks/{address}/batch", tag = "webhooks", security(()),
+    params(("address" = String, Path, description = "The last segment of the endpoint's URL")),
+    request_body(content = Vec<serde_json::Value>, description = "Objects, each an event"),
+    responses(
+        (status = 202, description = "Queued, durably: all items that have an id", body = BatchOut),
+        (status = 401, description = "Not authentic", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Not an array of objects", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Over the endpoint's rate limit", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn receive_events(
+    app: State<App>,
+    Path(address): Path<String>,
+    call: Call,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<BatchOut>), ApiError> {
+    let Ok(body) = body else {
+        return Err(refuse_oversized(&app, &address, call.client, &call.headers).await);
+    };
+    let items = receive_batch(&app, call.incoming(&address, &body)).await?;
+    Ok((StatusCode::ACCEPTED, Json(items.into())))
 }
 
 /// Answers a vendor's handshake. It is never an event.

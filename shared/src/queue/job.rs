@@ -82,6 +82,29 @@ pub struct Delivery {
     /// The headers that say what the event is.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
+    #[serde(default, skip_serializing_if = "Carries::is_body")]
+    pub(crate) carries: Carries,
+}
+
+/// How a body carries events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Carries {
+    /// As the vendor sends them: one, or as its scheme says.
+    #[default]
+    Body,
+    /// Each item of an array is a body.
+    Array,
+}
+
+impl Carries {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_body(&self) -> bool {
+        *self == Self::Body
+    }
 }
 
 /// A request's body, byte for byte.

@@ -36,7 +36,7 @@ pub enum EventState {
     Retrying,
     /// Given up; `POST …:replay` brings it back.
     Dead,
-    /// Not applied on purpose: another event with the same vendor id was.
+    /// Not applied on purpose: another event with the same vendor id was, or there is nothing to apply.
     Ignored,
 }
 
@@ -84,6 +84,7 @@ pub enum Outcome {
     Processed,
     Retry,
     Dead,
+    Ignored,
 }
 
 /// An event row without its payload.
@@ -102,6 +103,12 @@ pub struct Event {
     /// Deliveries of the same vendor event that were dropped.
     #[serde(default)]
     pub duplicates: u64,
+    /// When the last of them arrived.
+    #[serde(default)]
+    pub last_duplicate_at: Option<Timestamp>,
+    /// The event that was applied in this one's place.
+    #[serde(default)]
+    pub duplicate_of: Option<EventId>,
     #[serde(default)]
     pub attempts: Vec<Attempt>,
     #[serde(default)]
@@ -253,7 +260,7 @@ impl TenantStore {
         let row = self.event_row(event, content, EventState::Processed, attempt)?;
         let writer = self.db().writer(Table::Events)?;
         let update = writer
-            .update(&row.key, &row.expression)
+            .update(&row.key, &row.expression())
             .condition_expression(row.condition)
             .set_expression_attribute_names(Some(row.names))
             .set_expression_attribute_values(Some(row.values))
@@ -322,7 +329,7 @@ impl TenantStore {
             .table_name(table)
             .set_key(Some(row.key.attributes()));
         let written = request
-            .update_expression(row.expression)
+            .update_expression(row.expression())
             .condition_expression(row.condition)
             .set_expression_attribute_names(Some(row.names))
             .set_expression_attribute_values(Some(row.values))
@@ -335,51 +342,76 @@ impl TenantStore {
         }
     }
 
-    /// Counts a dropped delivery on the event that was applied in its place, and closes the
-    /// dropped one's own row if an earlier attempt has made one.
-    pub(crate) async fn record_duplicate(
+    /// Keeps an event that is not applied, and counts a delivery of a vendor event that was applied
+    /// before on the event that stands for it: together, so each counts once.
+    pub(crate) async fn ignore_event(
         &self,
-        dropped: &EventRef,
-        of: EventId,
+        event: &EventRef,
+        content: Option<&EventContent<'_>>,
+        of: Option<EventId>,
+        attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        let counted = self
-            .db()
-            .client()
-            .update_item()
-            .table_name(self.db().table(Table::Events)?);
-        counted
-            .set_key(Some(Key::new(self.tenant, &Sort::Event(of)).attributes()))
-            .update_expression("ADD duplicates :one")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":one", number(1))
-            .send()
-            .await
-            .map(drop)
-            .or_else(|error| unless_condition_failed(error.into()))?;
-        let own = self
-            .db()
-            .client()
-            .update_item()
-            .table_name(self.db().table(Table::Events)?);
-        own.set_key(Some(
-            Key::new(self.tenant, &Sort::Event(dropped.event)).attributes(),
-        ))
-        .update_expression("SET #state = :ignored, duplicate_of = :of")
-        .condition_expression("attribute_exists(pk)")
-        .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":ignored", text(EventState::Ignored.name()))
-        .expression_attribute_values(":of", text(of))
-        .send()
-        .await
-        .map(drop)
-        .or_else(|error| unless_condition_failed(error.into()))
+        let counted = of.filter(|_| content.is_some());
+        match self.ignore_once(event, content, of, counted, attempt).await {
+            // The other event is gone: there is nothing left to count on.
+            Err(StoreError::Conflict {
+                conflict: Conflict::Duplicate,
+                ..
+            }) => self.ignore_once(event, content, of, None, attempt).await,
+            ended => ended,
+        }
     }
-}
 
-fn unless_condition_failed(error: StoreError) -> Result<(), StoreError> {
-    match error {
-        StoreError::Conflict { .. } => Ok(()),
-        error => Err(error),
+    async fn ignore_once(
+        &self,
+        event: &EventRef,
+        content: Option<&EventContent<'_>>,
+        of: Option<EventId>,
+        counted: Option<EventId>,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        let mut row = self.event_row(event, content, EventState::Ignored, attempt)?;
+        if let Some(of) = of {
+            row = row.also("duplicate_of", text(of));
+        }
+        let writer = self.db().writer(Table::Events)?;
+        let item = writer
+            .update(&row.key, &row.expression())
+            .condition_expression(row.condition)
+            .set_expression_attribute_names(Some(row.names))
+            .set_expression_attribute_values(Some(row.values))
+            .into_write()?;
+        let mut writes = vec![Write {
+            item,
+            conflict: Conflict::Done,
+        }];
+        for (key, part) in self.payload_parts(event.event, content) {
+            let item = put(self.db().table(Table::Events)?, &key, &part)?.into_write()?;
+            writes.push(Write {
+                item,
+                conflict: Conflict::Done,
+            });
+        }
+        if let Some(of) = counted {
+            let key = Key::new(self.tenant, &Sort::Event(of));
+            let item = writer
+                .update(&key, "SET last_duplicate_at = :at ADD duplicates :one")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":at", text(event.event.made_at()))
+                .expression_attribute_values(":one", number(1))
+                .into_write()?;
+            writes.push(Write {
+                item,
+                conflict: Conflict::Duplicate,
+            });
+        }
+        match self.db().transact(writes).await {
+            Err(StoreError::Conflict {
+                conflict: Conflict::Done,
+                ..
+            }) => Ok(()),
+            ended => ended,
+        }
     }
 }
 

@@ -1,23 +1,28 @@
 //! Applying events: what the queue's worker does with one job. Exactly once, however often it runs.
 
-use std::{fmt, time::Duration};
+mod work;
 
-use jiff::{SignedDuration, Timestamp};
+use std::{collections::HashMap, fmt, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::{
     app::App,
-    id::TenantId,
-    queue::{Body, Delivery, EventRef, Job, JobError, JobResult, Received},
+    id::{EventId, TenantId},
+    queue::{Job, JobError, JobResult, Received},
     seal,
-    store::{Applied, Attempt, EventContent, EventState, Outcome, StoreError, TenantStore},
+    store::{Applied, Attempt, EventState, Outcome, StoreError, TenantStore},
     webhook::{
         greeting,
-        identity::{EventIdentity, dedupe_key, event_identity},
-        presets,
-        request::Headers,
         retry::{self, RetryPolicy},
     },
 };
+
+pub(super) use work::is_object;
+
+use work::{Content, Failure, Fate, Load, Work};
 
 /// One job from the events queue.
 pub async fn apply(app: &App, received: Received) -> JobResult {
@@ -40,103 +45,23 @@ pub async fn apply(app: &App, received: Received) -> JobResult {
         store: job.open(app, started),
         received: &received,
         started,
+        policy: OnceCell::new(),
     };
-    let work = match Work::of(&job) {
-        Ok(work) => work,
-        Err(failure) => {
-            return bury(app, Some(job.tenant()), &received, &failure.to_string()).await;
-        }
-    };
-    run.attempt(&work).await
-}
-
-/// Why an attempt did not apply the event.
-enum Failure {
-    /// Another attempt may succeed.
-    Transient(String),
-    /// No attempt will, unless something is changed first.
-    Permanent(String),
-}
-
-/// An event on its way into the store: of a delivery with its content, of a replay without.
-struct Work {
-    event: EventRef,
-    content: Option<Content>,
-}
-
-struct Content {
-    scheme: String,
-    identity: EventIdentity,
-    content_type: Option<String>,
-    received_at: Timestamp,
-    dedupe_days: u16,
-    body: Vec<u8>,
-    payload: Vec<u8>,
-}
-
-/// How long a marker is kept when the scheme is not at hand: the longest that a scheme may declare, so
-/// that a replay never shortens it.
-const REPLAY_DEDUPE_DAYS: u16 = 90;
-
-impl Work {
-    fn of(job: &Job) -> Result<Self, Failure> {
-        match job {
-            Job::Replay { event, .. } => Ok(Self {
-                event: event.clone(),
-                content: None,
-            }),
-            Job::Delivery { delivery, .. } => Self::of_delivery(delivery),
-            Job::Arrival { .. } => Err(Failure::Permanent("it carries no event".to_owned())),
-        }
+    match Load::of(&job) {
+        Ok(load) => run.all(&load).await,
+        Err(failure) => bury(app, Some(job.tenant()), &received, &failure.to_string()).await,
     }
+}
 
-    fn of_delivery(delivery: &Delivery) -> Result<Self, Failure> {
-        let permanent = |error: anyhow::Error| Failure::Permanent(format!("{error:#}"));
-        let declared = delivery.custom_scheme.as_deref();
-        let scheme = declared
-            .or_else(|| presets::find(&delivery.scheme))
-            .ok_or_else(|| {
-                Failure::Permanent(format!("the scheme {} is not known", delivery.scheme))
-            })?;
-        let body = delivery.body.bytes().map_err(permanent)?;
-        let pairs: Vec<(&str, &[u8])> = delivery
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        let headers = Headers::Pairs(&pairs);
-        // A scheme with no horizon repeats itself on purpose: each delivery is its own event.
-        let key = match scheme.dedupe_days {
-            0 => delivery.event.to_string(),
-            _ => dedupe_key(scheme, headers, &body),
-        };
-        Ok(Self {
-            event: EventRef {
-                event: delivery.event,
-                endpoint: delivery.endpoint,
-                generation: 0,
-                dedupe_key: seal::sha256_hex(key.as_bytes()),
-            },
-            content: Some(Content {
-                scheme: delivery.scheme.clone(),
-                identity: event_identity(scheme, headers, &body),
-                content_type: headers.text("content-type").map(str::to_owned),
-                received_at: delivery.received_at,
-                dedupe_days: scheme.dedupe_days,
-                payload: Body::deflate(&body).map_err(permanent)?,
-                body,
-            }),
-        })
-    }
+/// Events of one job that are under way at the same time.
+const SIDE_BY_SIDE: usize = 16;
 
-    fn dedupe_until(&self, now: Timestamp) -> Timestamp {
-        let days = self
-            .content
-            .as_ref()
-            .map_or(REPLAY_DEDUPE_DAYS, |content| content.dedupe_days);
-        now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))
-            .unwrap_or(Timestamp::MAX)
-    }
+/// How an attempt left an event.
+enum Ended {
+    Settled,
+    /// Given up, for this reason.
+    Dead(String),
+    Again(Duration),
 }
 
 /// One attempt of one job.
@@ -145,15 +70,86 @@ struct Run<'a> {
     store: TenantStore,
     received: &'a Received,
     started: Timestamp,
+    /// Of the endpoint, once an event has failed.
+    policy: OnceCell<RetryPolicy>,
 }
 
 impl Run<'_> {
-    async fn attempt(&self, work: &Work) -> JobResult {
+    /// Every event of the job on its own: one that fails undoes none of the others. The message stays
+    /// until none is left to be tried again, and is then buried if any was given up.
+    async fn all(&self, load: &Load<'_>) -> JobResult {
+        let events = load.events();
+        let before = match self.ended_before(&events).await {
+            Ok(before) => before,
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "could not read what became of a batch");
+                let after = RetryPolicy::default().delay(self.received.attempt, random());
+                return Err(JobError::Retry { after });
+            }
+        };
+        let runs = events
+            .into_iter()
+            .enumerate()
+            .map(|(place, event)| self.one(load, place, before.get(&event).copied()));
+        let ended: Vec<Ended> = stream::iter(runs)
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        let mut again: Option<Duration> = None;
+        let mut dead = None;
+        for ended in ended {
+            match ended {
+                Ended::Settled => {}
+                Ended::Dead(reason) => dead = Some(reason),
+                Ended::Again(after) => again = Some(again.map_or(after, |wait| wait.min(after))),
+            }
+        }
+        match (again, dead) {
+            (Some(after), _) => Err(JobError::Retry { after }),
+            (None, Some(reason)) => {
+                let tenant = Some(self.store.tenant_id());
+                bury(self.app, tenant, self.received, &reason).await
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn one(&self, load: &Load<'_>, place: usize, before: Option<EventState>) -> Ended {
+        match (before, load.work(place)) {
+            (Some(EventState::Dead), _) => Ended::Dead("given up before".to_owned()),
+            (Some(_), _) | (None, None) => Ended::Settled,
+            (None, Some(Ok(work))) => self.attempt(&work).await,
+            (None, Some(Err(failure))) => Ended::Dead(failure.to_string()),
+        }
+    }
+
+    /// What earlier attempts of this message have brought to an end; for a single event its row's
+    /// condition says so. A redriven message is on its first attempt again, and tries all that is not done.
+    async fn ended_before(
+        &self,
+        events: &[EventId],
+    ) -> Result<HashMap<EventId, EventState>, Failure> {
+        if self.received.attempt <= 1 || events.len() <= 1 {
+            return Ok(HashMap::new());
+        }
+        let rows = self.store.events_by_id(events).await?;
+        let states = rows
+            .into_iter()
+            .filter_map(|(id, row)| Some((id, row?.state)));
+        Ok(states
+            .filter(|(_, state)| match state {
+                EventState::Processed | EventState::Ignored | EventState::Dead => true,
+                EventState::Queued | EventState::Retrying => false,
+            })
+            .collect())
+    }
+
+    async fn attempt(&self, work: &Work) -> Ended {
         let failure = if self.received.attempt > retry::MOST_ATTEMPTS {
             Failure::Permanent("the worker was stopped in the middle of every attempt".to_owned())
         } else {
             match self.apply(work).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ended::Settled,
                 Err(failure) => failure,
             }
         };
@@ -170,9 +166,15 @@ impl Run<'_> {
     /// the failure, so that a changed policy holds for events that already wait.
     async fn next_wait(&self, work: &Work) -> Option<Duration> {
         let attempt = self.received.attempt;
-        let policy = match self.store.endpoint(work.event.endpoint).await {
-            Ok(endpoint) => endpoint.value.retry.unwrap_or_default(),
-            Err(StoreError::NotFound) => RetryPolicy::default(),
+        let read = || async {
+            match self.store.endpoint(work.event.endpoint).await {
+                Ok(endpoint) => Ok(endpoint.value.retry.unwrap_or_default()),
+                Err(StoreError::NotFound) => Ok(RetryPolicy::default()),
+                Err(error) => Err(error),
+            }
+        };
+        let policy = match self.policy.get_or_try_init(read).await {
+            Ok(policy) => *policy,
             Err(error) => {
                 // Nothing is given up for want of the policy.
                 tracing::warn!(endpoint.id = %work.event.endpoint, error = chain(error), "could not read a retry policy");
@@ -188,6 +190,11 @@ impl Run<'_> {
     }
 
     async fn apply(&self, work: &Work) -> Result<(), Failure> {
+        match &work.fate {
+            Fate::Apply => {}
+            Fate::Ignore(reason) => return self.ignore(work, None, reason).await,
+            Fate::GiveUp(reason) => return Err(Failure::Permanent(reason.clone())),
+        }
         match &work.content {
             Some(content) => check(content.content_type.as_deref(), &content.body)?,
             None => match self.store.event(work.event.event).await {
@@ -212,14 +219,25 @@ impl Run<'_> {
             }
             Applied::DuplicateOf(of) => {
                 tracing::info!(event.id = %work.event.event, duplicate.of = %of, "dropped a duplicate");
-                self.store.record_duplicate(&work.event, of).await?;
+                let detail = format!("a duplicate of {of}");
+                self.ignore(work, Some(of), &detail).await?;
             }
         }
         Ok(())
     }
 
+    /// Keeps the event as one that is not applied on purpose.
+    async fn ignore(&self, work: &Work, of: Option<EventId>, detail: &str) -> Result<(), Failure> {
+        let attempt = self.note(Outcome::Ignored, detail);
+        let content = work.content.as_ref().map(Content::as_stored);
+        let kept = self
+            .store
+            .ignore_event(&work.event, content.as_ref(), of, &attempt);
+        Ok(kept.await?)
+    }
+
     /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
-    async fn retry(&self, work: &Work, reason: &str, after: Duration) -> JobResult {
+    async fn retry(&self, work: &Work, reason: &str, after: Duration) -> Ended {
         let attempt = self.note(Outcome::Retry, reason);
         let content = work.content.as_ref().map(Content::as_stored);
         let kept = self
@@ -234,11 +252,11 @@ impl Run<'_> {
         if let Err(error) = kept {
             tracing::warn!(event.id = %work.event.event, error = chain(error), "could not keep a failed attempt");
         }
-        Err(JobError::Retry { after })
+        Ended::Again(after)
     }
 
     /// State first, message second: if the send is lost, the job comes back and gives up again.
-    async fn give_up(&self, work: &Work, reason: &str) -> JobResult {
+    async fn give_up(&self, work: &Work, reason: &str) -> Ended {
         let attempt = self.note(Outcome::Dead, reason);
         let content = work.content.as_ref().map(Content::as_stored);
         let kept = self
@@ -246,24 +264,16 @@ impl Run<'_> {
             .record_failure(&work.event, content.as_ref(), EventState::Dead, &attempt)
             .await;
         match kept {
-            Ok(true) => {}
+            Ok(true) => Ended::Dead(reason.to_owned()),
             Ok(false) => {
                 tracing::info!(event.id = %work.event.event, "there is nothing left to do");
-                return Ok(());
+                Ended::Settled
             }
             Err(error) => {
                 tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
-                let after = RetryPolicy::default().delay(self.received.attempt, random());
-                return Err(JobError::Retry { after });
+                Ended::Again(RetryPolicy::default().delay(self.received.attempt, random()))
             }
         }
-        bury(
-            self.app,
-            Some(self.store.tenant_id()),
-            self.received,
-            reason,
-        )
-        .await
     }
 
     fn note(&self, outcome: Outcome, detail: &str) -> Attempt {
@@ -278,19 +288,6 @@ impl Run<'_> {
             outcome,
             detail: detail.to_owned(),
             duration_ms: u64::try_from(took).unwrap_or(0),
-        }
-    }
-}
-
-impl Content {
-    fn as_stored(&self) -> EventContent<'_> {
-        EventContent {
-            scheme: &self.scheme,
-            kind: self.identity.event_type.as_deref(),
-            vendor_event_id: self.identity.vendor_event_id.as_deref(),
-            content_type: self.content_type.as_deref(),
-            received_at: self.received_at,
-            payload: &self.payload,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which event a request carries. Only a value under the signature may decide what counts as a duplicate.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use aws_lc_rs::digest;
 
@@ -8,7 +8,7 @@ use crate::webhook::encoding;
 use crate::webhook::form_body;
 use crate::webhook::pointer::{self, Scalar};
 use crate::webhook::request::Headers;
-use crate::webhook::scheme::{EventField, Scheme};
+use crate::webhook::scheme::{EventField, Scheme, Wire};
 use crate::webhook::verify::select_wire;
 use crate::webhook::xml;
 
@@ -36,13 +36,60 @@ pub fn event_identity(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> Eve
 /// SHA-256 of the body in hex.
 pub fn dedupe_key(scheme: &Scheme, headers: Headers<'_>, body: &[u8]) -> String {
     let (_, wire) = select_wire(scheme, headers);
-    let signed_id = wire
-        .dedupe_field()
-        .and_then(|field| read(field, headers, body))
-        .filter(|id| id.len() <= LONGEST_KEY);
-    match signed_id {
+    match signed_id(wire, headers, body) {
         Some(id) => id.into_owned(),
         None => encoding::hex(digest::digest(&digest::SHA256, body).as_ref()),
+    }
+}
+
+/// One item of a request that carries several.
+pub(crate) struct BatchItem<'a> {
+    /// As if it had come alone.
+    pub(crate) body: &'a [u8],
+    /// What its hash is taken of.
+    pub(crate) core: &'a [u8],
+    /// Counted from 0.
+    pub(crate) place: u32,
+}
+
+/// As [`dedupe_key`]. Items that equal one another, byte for byte, in one request are several events:
+/// `twins` counts them.
+pub(crate) fn item_dedupe_key(
+    scheme: &Scheme,
+    headers: Headers<'_>,
+    item: &BatchItem<'_>,
+    twins: &mut HashMap<String, u32>,
+) -> String {
+    let (_, wire) = select_wire(scheme, headers);
+    if let Some(id) = signed_id(wire, headers, item.body) {
+        return match wire.dedupe_field() {
+            // All items came with the same headers.
+            Some(field) if has_header(field) => format!("{id}#{}", item.place),
+            Some(_) | None => id.into_owned(),
+        };
+    }
+    let hash = encoding::hex(digest::digest(&digest::SHA256, item.core).as_ref());
+    let before = twins.entry(hash.clone()).or_default();
+    *before += 1;
+    match *before {
+        1 => hash,
+        count => format!("{hash}#{count}"),
+    }
+}
+
+fn signed_id<'a>(wire: &Wire, headers: Headers<'a>, body: &[u8]) -> Option<Cow<'a, str>> {
+    wire.dedupe_field()
+        .and_then(|field| read(field, headers, body))
+        .filter(|id| id.len() <= LONGEST_KEY)
+}
+
+fn has_header(field: &EventField) -> bool {
+    match field {
+        EventField::Header(_) => true,
+        EventField::All(fields) | EventField::Any(fields) => fields.iter().any(has_header),
+        EventField::None | EventField::Pointer(_) | EventField::Form(_) | EventField::Xml(_) => {
+            false
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for Step<'_, '_> {
 }
 
 /// Compares a key without copying it.
-struct KeyIs<'p>(&'p str);
+pub(super) struct KeyIs<'p>(pub(super) &'p str);
 
 impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
     type Value = bool;

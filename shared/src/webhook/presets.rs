@@ -13,9 +13,9 @@ mod standard;
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::scheme::{
-    Algorithm, BodyRule, Challenge, Companion, Docs, Encoding, EventField, FixedHeader, Form,
-    KeyFormat, List, Part, Proof, Reply, Scheme, Signature, SignatureSource, TimeUnit, Timestamp,
-    TimestampSource, Wire,
+    Algorithm, Batch, BodyRule, Challenge, Companion, Docs, Encoding, EventField, FixedHeader,
+    Form, KeyFormat, List, Part, Proof, Reply, Scheme, Signature, SignatureSource, Text, TimeUnit,
+    Timestamp, TimestampSource, Wire,
 };
 
 /// Every preset, in the order in which a person would look for one.
@@ -74,6 +74,7 @@ const WIRE: Wire = Wire {
     event_type: EventField::None,
     single_use: EventField::None,
     companions: Borrowed(&[]),
+    batch: None,
 };
 
 const SCHEME: Scheme = Scheme {
@@ -149,6 +150,13 @@ const fn pointer(pointer: &'static str) -> EventField {
 
 const fn in_header(name: &'static str) -> EventField {
     EventField::Header(Borrowed(name))
+}
+
+/// Pointers to the array of events, level by level.
+const fn batch(items: &'static [Text]) -> Option<Batch> {
+    Some(Batch {
+        items: Borrowed(items),
+    })
 }
 
 const fn companion(name: &'static str, value: &'static [Part]) -> Companion {

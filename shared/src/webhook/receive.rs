@@ -11,10 +11,11 @@ use crate::{
     id::{EventId, TenantId},
     limit::{self, OverLimit},
     problem::ApiError,
-    queue::{Body, Delivery, Job, MAX_MESSAGE_LEN},
+    queue::{Body, Carries, Delivery, Job, MAX_MESSAGE_LEN},
     store::{Key, Sort},
     webhook::{
         admission::{Refusal, admit},
+        apply::is_object,
         cache::Listener,
         custom::CUSTOM,
         greeting::greet,
@@ -22,6 +23,7 @@ use crate::{
         rejections::{self, Refused},
         request::{Headers, RawRequest},
         scheme::{EventField, Proof, Scheme, SignatureSource},
+        split::{Split, split},
     },
 };
 
@@ -99,27 +101,76 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
     if let Err(over) = door.count(1).await {
         return Err(door.refuse(&request, &Refusal::OverLimit(over)).await);
     }
-    let delivery = delivery(app, &listener, &request, now)?;
-    let event = delivery.event;
-    let job = Job::delivery(Verified {
-        tenant: listener.tenant,
-        value: delivery,
-    });
-    let message = job.text().map_err(ApiError::Internal)?;
-    if message.len() > MAX_MESSAGE_LEN {
-        let limit_bytes = MAX_MESSAGE_LEN;
-        return Err(door
-            .refuse(&request, &Refusal::TooLarge { limit_bytes })
-            .await);
-    }
-    let queue = app.config.events_queue_url()?;
-    app.queue
-        .send(queue, listener.tenant, message)
-        .await
-        .map_err(ApiError::Unavailable)?;
+    let event = door.enqueue(&request, Carries::Body).await?;
     match reply(scheme) {
         Some(answer) => Ok(Receipt::Handshake(answer)),
         None => Ok(Receipt::Accepted(event)),
+    }
+}
+
+/// Items that `receive_batch` takes.
+pub const MOST_IN_BATCH: usize = 1_000;
+
+/// What became of one item of a batch.
+pub type ItemReceipt = Result<EventId, &'static str>;
+
+/// As [`receive`], for an array whose items are events, signed as one body. It becomes one message.
+///
+/// # Errors
+/// As for one event; `Invalid` for an authentic body that is no array with an object in it.
+pub async fn receive_batch(
+    app: &App,
+    incoming: Incoming<'_>,
+) -> Result<Vec<ItemReceipt>, ApiError> {
+    let now = app.clock.now();
+    let Some(listener) = app.endpoints.get(app, incoming.address, now).await? else {
+        tracing::info!("a batch for an unknown address was refused");
+        return Err(ApiError::NotVerified);
+    };
+    let request = RawRequest {
+        method: incoming.method,
+        url: incoming.url,
+        headers: Headers::Map(incoming.headers),
+        body: incoming.body,
+    };
+    let door = Door {
+        app,
+        listener: &listener,
+        incoming: &incoming,
+        now,
+    };
+    if let Err(refusal) = admit(&listener, incoming.client, &request, now) {
+        return Err(door.refuse(&request, &refusal).await);
+    }
+    let items = objects(incoming.body)?;
+    if let Err(over) = door.count(1).await {
+        return Err(door.refuse(&request, &Refusal::OverLimit(over)).await);
+    }
+    let event = door.enqueue(&request, Carries::Array).await?;
+    let receipt = |(place, is_object)| match is_object {
+        true => Ok(event.nth(place)),
+        false => Err("must be a JSON object"),
+    };
+    Ok((0..).zip(items).map(receipt).collect())
+}
+
+/// Which items of the array can be events.
+fn objects(body: &[u8]) -> Result<Vec<bool>, ApiError> {
+    let invalid = |detail: &str| Err(ApiError::invalid("", detail));
+    let most = format!("must be an array of at most {MOST_IN_BATCH} objects");
+    let items = match split(body, &[Cow::Borrowed("")]) {
+        Ok(Split::Items(items)) if items.len() <= MOST_IN_BATCH => items,
+        Ok(Split::Items(_)) | Err(_) => return invalid(&most),
+        Ok(Split::Whole) => return invalid("must be a JSON array of objects"),
+        Ok(Split::Empty) => return invalid("must have at least one item"),
+    };
+    let items: Vec<bool> = items
+        .iter()
+        .map(|item| is_object(&item.core(body)))
+        .collect();
+    match items.contains(&true) {
+        true => Ok(items),
+        false => invalid("must have at least one item that is an object"),
     }
 }
 
@@ -176,6 +227,34 @@ impl Door<'_> {
         limit::take(self.app, "endpoint", &key, limit, cost, self.now).await
     }
 
+    /// One message, however many events the body carries; their ids follow from the first's.
+    async fn enqueue(
+        &self,
+        request: &RawRequest<'_>,
+        carries: Carries,
+    ) -> Result<EventId, ApiError> {
+        let delivery = delivery(self.app, self.listener, request, carries, self.now)?;
+        let event = delivery.event;
+        let job = Job::delivery(Verified {
+            tenant: self.listener.tenant,
+            value: delivery,
+        });
+        let message = job.text().map_err(ApiError::Internal)?;
+        if message.len() > MAX_MESSAGE_LEN {
+            let limit_bytes = MAX_MESSAGE_LEN;
+            return Err(self
+                .refuse(request, &Refusal::TooLarge { limit_bytes })
+                .await);
+        }
+        let queue = self.app.config.events_queue_url()?;
+        self.app
+            .queue
+            .send(queue, self.listener.tenant, message)
+            .await
+            .map_err(ApiError::Unavailable)?;
+        Ok(event)
+    }
+
     /// Keeps the reason for the endpoint's owner; the sender gets the refusal's answer.
     async fn refuse(&self, request: &RawRequest<'_>, refusal: &Refusal) -> ApiError {
         let endpoint = self.listener.endpoint;
@@ -198,6 +277,7 @@ fn delivery(
     app: &App,
     listener: &Listener,
     request: &RawRequest<'_>,
+    carries: Carries,
     now: Timestamp,
 ) -> Result<Delivery, ApiError> {
     let pair = |name: &str| Some((name.to_owned(), request.headers.text(name)?.to_owned()));
@@ -215,6 +295,7 @@ fn delivery(
         received_at: now,
         headers: names.into_iter().filter_map(pair).collect(),
         body: Body::of(request.body).map_err(ApiError::Internal)?,
+        carries,
     })
 }
 

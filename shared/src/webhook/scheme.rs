@@ -74,6 +74,19 @@ pub struct Wire {
     /// Headers that the vendor sends besides: used when signing a sample, ignored when verifying.
     #[serde(default)]
     pub companions: List<Companion>,
+    /// Where one request carries several events. Their ids and types are then read from the body as if
+    /// each had come alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// The array whose items are events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// JSON pointers (RFC 6901) through objects: the first leads from the body to the array, a second one
+    /// from an item to an array within it. An empty one is the whole.
+    pub items: List<Text>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -57,6 +57,10 @@ pub(crate) struct FamilyOut {
     event_id: Option<String>,
     #[schema(example = "body /type")]
     event_type: Option<String>,
+    /// Where one request carries several events, the pointers to them; each is stored as an event whose
+    /// payload is the body with that item alone. `null` where a request is one event.
+    #[schema(example = json!(["/events"]))]
+    batch: Option<Vec<String>>,
     /// What decides what counts as a duplicate.
     #[schema(example = "body /id")]
     dedupe_by: String,
@@ -112,10 +116,17 @@ impl From<&'static Wire> for FamilyOut {
             }),
             event_id: describe::field(&wire.event_id),
             event_type: describe::field(&wire.event_type),
+            batch: wire
+                .batch
+                .as_ref()
+                .map(|batch| batch.items.iter().map(owned).collect()),
             dedupe_by: wire
                 .dedupe_field()
                 .and_then(describe::field)
-                .unwrap_or_else(|| "hash of the body".to_owned()),
+                .unwrap_or_else(|| match &wire.batch {
+                    Some(_) => "hash of the item".to_owned(),
+                    None => "hash of the body".to_owned(),
+                }),
         }
     }
 }

@@ -44,10 +44,23 @@ pub(super) struct PayloadPart<'a> {
 /// An update of an event's row, for a transaction or on its own.
 pub(super) struct RowUpdate {
     pub(super) key: Key,
-    pub(super) expression: String,
+    set: Vec<String>,
     pub(super) condition: &'static str,
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,
+}
+
+impl RowUpdate {
+    pub(super) fn expression(&self) -> String {
+        format!("SET {} ADD attempt_count :one", self.set.join(", "))
+    }
+
+    /// Sets one more attribute.
+    pub(super) fn also(mut self, name: &str, value: AttributeValue) -> Self {
+        self.set.push(format!("{name} = :{name}"));
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
 }
 
 impl TenantStore {
@@ -90,7 +103,7 @@ impl TenantStore {
         }
         Ok(RowUpdate {
             key: Key::new(self.tenant, &Sort::Event(event.event)),
-            expression: format!("SET {} ADD attempt_count :one", set.join(", ")),
+            set,
             // A replay brings no content: it changes a row that is there and never makes one.
             condition: match content {
                 Some(_) => {

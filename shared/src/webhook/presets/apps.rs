@@ -3,8 +3,8 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, companion, fixed, header,
-    in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, batch, companion, fixed,
+    header, in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
 };
 use crate::webhook::scheme::{
     Canonical, Challenge, Docs, Encoding, EventField, KeyFormat, Part, Proof, Scheme, Signature,
@@ -125,6 +125,7 @@ const ASANA: Scheme = Scheme {
             EventField::Pointer(Borrowed("/events/0/resource/resource_type")),
             EventField::Pointer(Borrowed("/events/0/action")),
         ])),
+        batch: batch(&[Borrowed("/events")]),
         ..WIRE
     },
     challenge: Challenge::AsanaHookSecret,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow::Borrowed;
 
-use crate::webhook::presets::{HMAC_OF_BODY, SCHEME, WIRE, companion, header, in_header};
+use crate::webhook::presets::{HMAC_OF_BODY, SCHEME, WIRE, batch, companion, header, in_header};
 use crate::webhook::scheme::{
     BodyRule, Challenge, Docs, Encoding, EventField, Part, Proof, Reply, Scheme, Signature, Wire,
 };
@@ -142,6 +142,10 @@ const QUICKBOOKS: Scheme = Scheme {
                 "/eventNotifications/0/dataChangeEvent/entities/0/operation",
             )),
         ])),
+        batch: batch(&[
+            Borrowed("/eventNotifications"),
+            Borrowed("/dataChangeEvent/entities"),
+        ]),
         ..WIRE
     },
     docs: Docs {
@@ -168,6 +172,7 @@ const XERO: Scheme = Scheme {
             EventField::Pointer(Borrowed("/events/0/eventCategory")),
             EventField::Pointer(Borrowed("/events/0/eventType")),
         ])),
+        batch: batch(&[Borrowed("/events")]),
         ..WIRE
     },
     reply: Reply::Empty,

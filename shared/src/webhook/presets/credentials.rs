@@ -3,7 +3,7 @@
 
 use std::borrow::Cow::Borrowed;
 
-use crate::webhook::presets::{SCHEME, WIRE, companion, in_header, pointer};
+use crate::webhook::presets::{SCHEME, WIRE, batch, companion, in_header, pointer};
 use crate::webhook::scheme::{
     Challenge, Credential, Docs, EventField, KeyFormat, Part, Proof, Reply, Scheme, Text, Wire,
 };
@@ -64,8 +64,9 @@ const OKTA: Scheme = Scheme {
     title: Borrowed("Okta event hooks"),
     wire: Wire {
         proof: AUTHORIZATION,
-        event_id: pointer("/eventId"),
+        event_id: pointer("/data/events/0/uuid"),
         event_type: pointer("/data/events/0/eventType"),
+        batch: batch(&[Borrowed("/data/events")]),
         ..WIRE
     },
     challenge: Challenge::OktaVerification,
@@ -87,12 +88,17 @@ const AUTH0: Scheme = Scheme {
     title: Borrowed("Auth0 log and event streams"),
     wire: Wire {
         proof: AUTHORIZATION,
-        event_id: pointer("/id"),
+        event_id: EventField::Any(Borrowed(&[
+            EventField::Pointer(Borrowed("/id")),
+            EventField::Pointer(Borrowed("/0/log_id")),
+            EventField::Pointer(Borrowed("/log_id")),
+        ])),
         event_type: EventField::Any(Borrowed(&[
             EventField::Pointer(Borrowed("/type")),
             EventField::Pointer(Borrowed("/0/data/type")),
             EventField::Pointer(Borrowed("/data/type")),
         ])),
+        batch: batch(&[Borrowed("")]),
         ..WIRE
     },
     docs: Docs {

@@ -3,8 +3,8 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_DOT_BODY, V0_TIMESTAMP_BODY, WIRE, companion, fixed, header,
-    in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_DOT_BODY, V0_TIMESTAMP_BODY, WIRE, batch, companion, fixed,
+    header, in_header, key_values, plain, pointer, timestamp_header, timestamp_key,
 };
 use crate::webhook::scheme::{
     Algorithm, Canonical, Docs, Encoding, EventField, KeyFormat, Part, Proof, Scheme, Signature,
@@ -50,6 +50,14 @@ const HUBSPOT_V3: Scheme = Scheme {
     ..SCHEME
 };
 
+/// `eventId` alone is not unique, by HubSpot's own word; `attemptNumber` is another in each delivery.
+const HUBSPOT_EVENT: EventField = EventField::All(Borrowed(&[
+    EventField::Pointer(Borrowed("/0/portalId")),
+    EventField::Pointer(Borrowed("/0/subscriptionId")),
+    EventField::Pointer(Borrowed("/0/eventId")),
+    EventField::Pointer(Borrowed("/0/occurredAt")),
+]));
+
 const HUBSPOT_V3_HEADERS: Wire = Wire {
     proof: Proof::Signature(Signature {
         source: header("X-HubSpot-Signature-v3"),
@@ -58,7 +66,9 @@ const HUBSPOT_V3_HEADERS: Wire = Wire {
         timestamp: timestamp_header("X-HubSpot-Request-Timestamp", TimeUnit::Milliseconds, 300),
         ..HMAC_OF_BODY
     }),
+    event_id: HUBSPOT_EVENT,
     event_type: pointer("/0/subscriptionType"),
+    batch: batch(&[Borrowed("")]),
     ..WIRE
 };
 
@@ -70,7 +80,9 @@ const HUBSPOT_V2_HEADERS: Wire = Wire {
         ..HMAC_OF_BODY
     }),
     fixed_headers: Borrowed(&[fixed("X-HubSpot-Signature-Version", "v2")]),
+    event_id: HUBSPOT_EVENT,
     event_type: pointer("/0/subscriptionType"),
+    batch: batch(&[Borrowed("")]),
     ..WIRE
 };
 
@@ -82,7 +94,9 @@ const HUBSPOT_V1_HEADERS: Wire = Wire {
         ..HMAC_OF_BODY
     }),
     fixed_headers: Borrowed(&[fixed("X-HubSpot-Signature-Version", "v1")]),
+    event_id: HUBSPOT_EVENT,
     event_type: pointer("/0/subscriptionType"),
+    batch: batch(&[Borrowed("")]),
     ..WIRE
 };
 
@@ -161,7 +175,9 @@ const SENDGRID: Scheme = Scheme {
             ),
             ..HMAC_OF_BODY
         }),
+        event_id: pointer("/0/sg_event_id"),
         event_type: pointer("/0/event"),
+        batch: batch(&[Borrowed("")]),
         ..WIRE
     },
     docs: Docs {

@@ -3,8 +3,8 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, V0_TIMESTAMP_BODY, WIRE, companion, header, in_header, plain, pointer,
-    timestamp_header,
+    HMAC_OF_BODY, SCHEME, V0_TIMESTAMP_BODY, WIRE, batch, companion, header, in_header, plain,
+    pointer, timestamp_header,
 };
 use crate::webhook::scheme::{
     Algorithm, BodyRule, Canonical, Challenge, Docs, EventField, KeyFormat, Part, Proof, Reply,
@@ -153,6 +153,7 @@ const META: Scheme = Scheme {
             ..HMAC_OF_BODY
         }),
         event_type: pointer("/object"),
+        batch: batch(&[Borrowed("/entry")]),
         ..WIRE
     },
     challenge: Challenge::MetaVerifyToken,

@@ -3,7 +3,7 @@
 use std::borrow::Cow::Borrowed;
 
 use crate::webhook::presets::{
-    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, companion, header,
+    HMAC_OF_BODY, SCHEME, TIMESTAMP_COLON_BODY, TIMESTAMP_DOT_BODY, WIRE, batch, companion, header,
     in_header, key_values, pointer, timestamp_key,
 };
 use crate::webhook::scheme::{
@@ -137,11 +137,12 @@ const GOCARDLESS: Scheme = Scheme {
             encoding: Encoding::HexAnyCase,
             ..HMAC_OF_BODY
         }),
-        event_id: pointer("/meta/webhook_id"),
+        event_id: pointer("/events/0/id"),
         event_type: EventField::All(Borrowed(&[
             EventField::Pointer(Borrowed("/events/0/resource_type")),
             EventField::Pointer(Borrowed("/events/0/action")),
         ])),
+        batch: batch(&[Borrowed("/events")]),
         ..WIRE
     },
     docs: Docs {
@@ -197,6 +198,7 @@ const ADYEN_STANDARD: Scheme = Scheme {
             )),
         ])),
         event_type: pointer("/notificationItems/0/NotificationRequestItem/eventCode"),
+        batch: batch(&[Borrowed("/notificationItems")]),
         ..WIRE
     },
     dedupe_days: 8,

@@ -1,8 +1,8 @@
 //! Whether a scheme that a tenant declared can hold. A scheme that leaves the body unsigned is refused.
 
 use crate::webhook::scheme::{
-    Algorithm, Canonical, Credential, EventField, Form, KeyFormat, List, Part, Proof, Scheme,
-    Signature, SignatureSource, Text, TimeUnit, TimestampSource, Wire,
+    Algorithm, Batch, Canonical, Credential, EventField, Form, KeyFormat, List, Part, Proof,
+    Scheme, Signature, SignatureSource, Text, TimeUnit, TimestampSource, Wire,
 };
 
 /// Replays older than this are not worth accepting from any vendor.
@@ -35,6 +35,8 @@ pub enum SchemeError {
         most: usize,
         got: usize,
     },
+    #[error("`batch` {expected}")]
+    BadBatch { expected: &'static str },
     #[error("`alternatives` must have proofs of the same shape as `wire`")]
     MixedShapes,
     #[error("the tolerance must be at most {LONGEST_TOLERANCE_S} s, got {got_s} s")]
@@ -111,7 +113,52 @@ impl Wire {
         }
         check_event_field("event_id", &self.event_id)?;
         check_event_field("event_type", &self.event_type)?;
-        check_event_field("single_use", &self.single_use)
+        check_event_field("single_use", &self.single_use)?;
+        match &self.batch {
+            Some(batch) => self.check_batch(batch),
+            None => Ok(()),
+        }
+    }
+
+    fn check_batch(&self, batch: &Batch) -> Result<(), SchemeError> {
+        let refuse = |expected| Err(SchemeError::BadBatch { expected });
+        let place = match &*batch.items {
+            [array] => format!("{array}/0"),
+            [outer, inner] => format!("{outer}/0{inner}/0"),
+            _ => return refuse("must have one or two `items`"),
+        };
+        if batch
+            .items
+            .iter()
+            .any(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
+        {
+            return refuse("must have JSON pointers that are empty or start with `/`");
+        }
+        // An id that all items share would make all but one of them duplicates.
+        let array_of_all = batch.items.first().is_some_and(|array| array.is_empty());
+        for field in [&self.event_id, &self.single_use] {
+            if !is_of_item(field, &place, array_of_all) {
+                return refuse("needs ids that are read from its item 0");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the field is another for each item. What is read from a header is told apart by the item's place.
+fn is_of_item(field: &EventField, place: &str, array_of_all: bool) -> bool {
+    match field {
+        EventField::None | EventField::Header(_) => true,
+        // An array has no members: such a pointer finds nothing in a batch.
+        EventField::Pointer(pointer) if array_of_all && !pointer.starts_with("/0") => true,
+        EventField::Pointer(pointer) => pointer.starts_with(place),
+        EventField::Form(_) | EventField::Xml(_) => false,
+        EventField::All(fields) => fields
+            .iter()
+            .any(|field| is_of_item(field, place, array_of_all)),
+        EventField::Any(fields) => fields
+            .iter()
+            .all(|field| is_of_item(field, place, array_of_all)),
     }
 }
 

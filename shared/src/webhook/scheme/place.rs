@@ -10,6 +10,7 @@ impl SchemeError {
             Self::BadHeaderName { field, .. } | Self::BadPointer { field, .. } => of_field(field),
             Self::BodyNotSigned | Self::MissingSource { .. } => "/proof/signature/template",
             Self::BadTimestamp { .. } | Self::BadTolerance { .. } => "/proof/signature/timestamp",
+            Self::BadBatch { .. } => "/batch",
             Self::MixedShapes | Self::KeyMismatch { .. } => "/proof",
         }
     }
