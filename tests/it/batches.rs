@@ -136,6 +136,7 @@ async fn a_failing_item_is_retried_alone() {
     );
     stack.faults().clear();
     settle(&stack, &["EventsQueue"]).await;
+    let owner = stack.again("acme").await;
     let events = all_events(&owner).await;
     assert_eq!(count(&events, "processed"), items.len(), "{events:?}");
     let attempts: u64 = events

@@ -137,6 +137,7 @@ async fn each_scheme_tells_what_an_endpoint_needs() {
     assert_eq!(
         stripe["families"][0],
         json!({
+            "batch": null,
             "signature_headers": ["Stripe-Signature"],
             "required_headers": [],
             "algorithm": "HMAC-SHA256",
