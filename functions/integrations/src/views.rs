@@ -77,6 +77,9 @@ pub(crate) struct EventOut {
     attempt_count: u64,
     /// Further deliveries of the same vendor event, which were dropped.
     duplicates: u64,
+    /// The event that this delivery repeats; its own payload is not kept.
+    #[schema(value_type = Option<String>)]
+    duplicate_of: Option<EventId>,
 }
 
 impl From<Event> for EventOut {
@@ -91,6 +94,7 @@ impl From<Event> for EventOut {
             state: event.state,
             attempt_count: event.attempt_count,
             duplicates: event.duplicates,
+            duplicate_of: event.duplicate_of,
         }
     }
 }
