@@ -15,6 +15,7 @@ use crate::{
     store::{Db, PlatformStore},
     telemetry::Calls,
     time::Clock,
+    trust,
     vendor::BreakerCache,
     webhook::{EndpointCache, RejectionLog},
 };
@@ -61,7 +62,7 @@ impl Deref for App {
 impl App {
     /// Builds clients without any network call.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let sdk = sdk_config(&config).await;
+        let sdk = sdk_config(&config).await?;
         let calls = Calls::default();
         let master = MasterKey::new(config.master_key()?, || {
             let kms = service(&sdk, &config, "KMS");
@@ -130,7 +131,7 @@ impl App {
 
 /// Credentials come from the environment when it has them, as it does in Lambda: the rest of the
 /// default chain (profiles, IMDS) is only for a developer's own machine.
-async fn sdk_config(config: &Config) -> SdkConfig {
+async fn sdk_config(config: &Config) -> anyhow::Result<SdkConfig> {
     // A Lambda invocation is short: what does not recover quickly is the queue's or the client's
     // to repeat.
     let retry = RetryConfig::standard()
@@ -139,6 +140,11 @@ async fn sdk_config(config: &Config) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(config.region().to_owned()))
         .retry_config(retry);
+    let loader = if config.is_in_lambda() {
+        loader.http_client(trust::amazon_only()?)
+    } else {
+        loader
+    };
     let loader = match config.credentials() {
         Some((key_id, secret, token)) => {
             loader.credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
@@ -151,7 +157,7 @@ async fn sdk_config(config: &Config) -> SdkConfig {
         }
         None => loader,
     };
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 fn service(sdk: &SdkConfig, config: &Config, name: &str) -> SdkConfig {

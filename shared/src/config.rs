@@ -128,6 +128,11 @@ impl Config {
         self.optional(&format!("AWS_ENDPOINT_URL_{service}"))
     }
 
+    /// Whether AWS runs this process: on a developer's machine, a proxy's authority may have to be trusted.
+    pub fn is_in_lambda(&self) -> bool {
+        self.optional("AWS_LAMBDA_FUNCTION_NAME").is_some()
+    }
+
     /// Static credentials, as Lambda passes them to every function.
     pub fn credentials(&self) -> Option<(&str, &str, Option<&str>)> {
         let key_id = self.optional("AWS_ACCESS_KEY_ID")?;

@@ -17,6 +17,7 @@
 //! - [`schedule`]: what is done on a timer
 //! - [`egress`], [`ip_ranges`]: calls to URLs that others choose, and what they may reach
 //! - [`seal`], [`id`], [`time`], [`telemetry`]: secrets, identifiers, the clock, logs
+//! - `trust`: which certificate authorities AWS has
 
 pub mod access;
 pub mod app;
@@ -37,6 +38,7 @@ pub mod seal;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+mod trust;
 pub mod vendor;
 pub mod webhook;
 

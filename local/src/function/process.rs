@@ -96,6 +96,11 @@ impl Process {
         self.started_in
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.try_lock().ok()?.id()
+    }
+
     pub async fn stop(self) -> anyhow::Result<()> {
         self.child.into_inner().kill().await?;
         self.server.stop().await;
