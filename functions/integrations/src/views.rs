@@ -77,7 +77,7 @@ pub(crate) struct EventOut {
     attempt_count: u64,
     /// Further deliveries of the same vendor event, which were dropped.
     duplicates: u64,
-    /// The event that this delivery repeats; its own payload is not kept.
+    /// The event that this delivery repeats.
     #[schema(value_type = Option<String>)]
     duplicate_of: Option<EventId>,
 }
