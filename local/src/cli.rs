@@ -145,6 +145,7 @@ async fn run(run: Run) -> anyhow::Result<()> {
         pumps: Pumps::Running,
         redeliver: Redeliver::Never,
         egress_allow: LOOPBACK.to_owned(),
+        vendors_url: None,
         progress: progress.clone(),
     };
     let start = async {

@@ -28,6 +28,7 @@ pub mod server;
 pub mod sqs;
 pub mod template;
 pub mod upstream;
+pub mod vendor_hosts;
 
 #[cfg(test)]
 mod testing;

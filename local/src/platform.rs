@@ -29,6 +29,7 @@ use crate::queues::Queues;
 use crate::server::{self, Server};
 use crate::sqs;
 use crate::template::{self, FunctionSpec, Template};
+use crate::vendor_hosts;
 
 /// Lambda reads a queue with five pollers to begin with.
 const POLLERS: usize = 5;
@@ -46,6 +47,7 @@ pub struct Platform {
     functions: Arc<Functions>,
     queues: QueueStore,
     tables: TableStore,
+    vendors: Server,
     template: Template,
     clock: Clock,
     faults: Faults,
@@ -81,6 +83,12 @@ impl Platform {
         let mut common =
             environment::common(&tables.front.url(), &sqs_url, port, &options.egress_allow);
         common.extend([DataDirectory::key_variable(data.as_ref())?]);
+        let vendors = Server::start(server::bind(0).await?, vendor_hosts::router())?;
+        let vendors_url = options.vendors_url.clone();
+        common.insert(
+            "PORTICO_VENDORS_URL".to_owned(),
+            vendors_url.unwrap_or_else(|| vendors.url()),
+        );
         let renamed = match &queues.server {
             Some(_) => BTreeMap::new(),
             None => environment::renamed_queues(&template, &queues.queues, &sqs_url),
@@ -134,6 +142,7 @@ impl Platform {
             functions,
             queues,
             tables,
+            vendors,
             template,
             clock: options.clock,
             faults: doors.faults,
@@ -246,6 +255,7 @@ impl Platform {
         self.functions.stop();
         self.queues.stop().await;
         self.tables.stop().await;
+        self.vendors.stop().await;
     }
 }
 

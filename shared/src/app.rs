@@ -17,7 +17,7 @@ use crate::{
     time::Clock,
     trust,
     vendor::BreakerCache,
-    webhook::{EndpointCache, RejectionLog},
+    webhook::{EndpointCache, RejectionLog, VendorKeyCache},
 };
 
 /// One function instance. Cheap to clone.
@@ -36,6 +36,7 @@ pub struct Parts {
     pub(crate) queue: Queue,
     pub(crate) endpoints: EndpointCache,
     pub(crate) rejections: RejectionLog,
+    pub(crate) vendor_keys: VendorKeyCache,
     pub(crate) limits: LimitCache,
     pub(crate) breakers: BreakerCache,
     pub(crate) gates: GateCache,
@@ -82,6 +83,7 @@ impl App {
             calls,
             endpoints: EndpointCache::default(),
             rejections: RejectionLog::default(),
+            vendor_keys: VendorKeyCache::default(),
             limits: LimitCache::default(),
             breakers: BreakerCache::default(),
             gates: GateCache::default(),

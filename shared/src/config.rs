@@ -115,6 +115,13 @@ impl Config {
         })
     }
 
+    /// What stands in for every vendor's own host, without a trailing slash: `<url>/<host>/<path>` is
+    /// called. For a laptop and for tests; whoever sets it vouches for the keys that come from there.
+    pub fn vendors_url(&self) -> Option<&str> {
+        self.optional("PORTICO_VENDORS_URL")
+            .map(|url| url.trim_end_matches('/'))
+    }
+
     pub fn region(&self) -> &str {
         self.optional("AWS_REGION").unwrap_or("us-east-1")
     }

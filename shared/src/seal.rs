@@ -217,6 +217,15 @@ fn aad(purpose: Purpose, owner: &str) -> Vec<u8> {
     format!("portico/{}/{}/{owner}", purpose.name(), owner.len()).into_bytes()
 }
 
+/// The random source itself, for signatures that need one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads randomness"
+)]
+pub(crate) fn source() -> rand::SystemRandom {
+    rand::SystemRandom::new()
+}
+
 /// Bytes from the operating system's random source.
 #[expect(
     clippy::expect_used,

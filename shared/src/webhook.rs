@@ -3,7 +3,7 @@
 //! Everything else here is data and pure functions that read no clock, no socket and no
 //! randomness: `scheme` is the vocabulary in which a vendor's way of signing is written down,
 //! `presets` the table of vendors, `request` the view of what arrived, `keys` the prepared secrets,
-//! `verify` the decision. `identity` and `handshake` read an authentic request; `sign` and `sample`
+//! `vendor_key` what a vendor publishes (its `fetch` is the one part that calls out), `verify` the decision. `identity` and `handshake` read an authentic request; `sign` and `sample`
 //! are the inverse, for senders and tests; `allow_list` is where requests may come from; `doctor` explains a decision to a person.
 
 pub mod doctor;
@@ -15,12 +15,14 @@ pub mod request;
 pub mod sample;
 pub mod scheme;
 pub mod sign;
+pub mod vendor_key;
 pub mod verify;
 
 mod admission;
 mod allow_list;
 mod apply;
 mod cache;
+mod confirmation;
 mod custom;
 mod encoding;
 mod form_body;
@@ -48,6 +50,7 @@ pub use secret::{check_secrets, first_secrets, new_secret};
 
 pub(crate) use cache::{EndpointCache, opened_secrets};
 pub(crate) use rejections::RejectionLog;
+pub(crate) use vendor_key::VendorKeyCache;
 
 #[cfg(test)]
 mod tests;

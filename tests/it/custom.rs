@@ -279,3 +279,62 @@ async fn unsigned_requests_are_taken_on_the_owners_word_only() {
         json!({ "from": true, "to": false })
     );
 }
+
+#[tokio::test]
+async fn a_declared_token_is_tied_to_its_request_and_fetches_nothing() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let with = |token: Value| {
+        let mut declared = declared();
+        declared["wire"]["proof"] = json!({ "token": token });
+        declared
+    };
+    let token = json!({
+        "header": "X-Acme-Token", "algorithm": "hs256", "expiry": "if_present",
+        "bindings": [{ "body_sha256": { "name": "hash", "encoding": "base64" } }],
+    });
+    for (member, value, pointer) in [
+        (
+            "bindings",
+            json!([]),
+            "/custom_scheme/wire/proof/token/bindings",
+        ),
+        (
+            "bindings",
+            json!([{ "affirmed": { "name": "ok" } }]),
+            "/custom_scheme/wire/proof/token/bindings",
+        ),
+        ("algorithm", json!("rs256"), "/custom_scheme/wire/proof"),
+        (
+            "header",
+            json!("X Acme"),
+            "/custom_scheme/wire/proof/token/header",
+        ),
+        (
+            "key",
+            json!({ "fetched": "google" }),
+            "/custom_scheme/wire/proof",
+        ),
+    ] {
+        let mut bent = token.clone();
+        bent[member] = value;
+        refused(&owner, new(&with(bent)), pointer).await;
+    }
+    let declared = with(token);
+    let scheme: Scheme = serde_json::from_value(declared.clone()).unwrap();
+    let made = owner.post("/v1/webhook-endpoints", new(&declared)).await;
+    let url = text(&made.status(201)["url"]);
+    let outgoing = Outgoing {
+        id: "1",
+        timestamp_unix_s: stack.now_s(),
+        method: "POST",
+        url: &url,
+        body: b"{}",
+    };
+    let headers = sign(&scheme, SECRET.as_bytes(), &outgoing).unwrap();
+    stack.post_raw(&url, &headers, b"{}").await.status(202);
+    stack
+        .post_raw(&url, &headers, b"{ }")
+        .await
+        .problem(401, "not-verified");
+}

@@ -5,6 +5,7 @@ use shared::webhook::{
     keys::Keys,
     presets,
     request::{Headers, RawRequest},
+    vendor_key::VendorKeys,
     verify::verify,
 };
 
@@ -37,7 +38,7 @@ pub(crate) fn verifies(stack: &Stack, scheme: &str, secret: &str, request: &Requ
         headers: Headers::Pairs(&pairs),
         body: &request.body,
     };
-    verify(scheme, &raw, &keys, stack.now_s()).is_ok()
+    verify(scheme, &raw, &keys, &VendorKeys::none(), stack.now_s()).is_ok()
 }
 
 #[tokio::test]

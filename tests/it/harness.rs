@@ -46,7 +46,7 @@ impl Stack {
         Self::start_with(|options| options.egress_allow = String::new()).await
     }
 
-    async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let clock = Clock::new();
         let registry = Registry::new(clock.clone());
         let source = Source::Path(root().join("template.yaml"));

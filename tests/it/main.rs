@@ -39,4 +39,5 @@ mod storm;
 mod template;
 mod tidy;
 mod users;
+mod vendor_keys;
 mod webhooks;

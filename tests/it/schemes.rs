@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::webhook::{
     presets, sample,
-    scheme::{Reply, Scheme, Shape},
+    scheme::{KeyFormat, Reply, Scheme, Shape},
     sign::{Dispatch, Outgoing, dispatch},
 };
 
@@ -35,7 +35,11 @@ async fn post(stack: &Stack, sent: &Dispatch) -> Answer {
 async fn create(owner: &Client, scheme: &Scheme) -> Value {
     let mut new = json!({ "name": "Vendor", "scheme": scheme.name });
     if scheme.is_named_by_vendor() || scheme.challenge.brings_secret() {
-        new["secret"] = json!("00D000000000001EAA");
+        new["secret"] = json!(match scheme.key_format {
+            KeyFormat::TopicArn => "arn:aws:sns:us-east-1:123456789012:0-topic",
+            KeyFormat::ClientCredentials => "client:0-secret",
+            _ => "00D000000000001EAA",
+        });
     }
     owner.post("/v1/webhook-endpoints", new).await.status(201)
 }
@@ -48,7 +52,11 @@ async fn what_each_vendor_would_send_is_accepted_and_applied() {
     for scheme in presets::all() {
         match scheme.shape() {
             Shape::PublicKey | Shape::Unsigned => continue,
-            Shape::Mac | Shape::Canonical | Shape::Credential => {}
+            Shape::Mac
+            | Shape::Canonical
+            | Shape::Token
+            | Shape::Certificate
+            | Shape::Credential => {}
         }
         let endpoint = create(&owner, scheme).await;
         let (url, secret) = (text(&endpoint["url"]), text(&endpoint["secret"]));
@@ -59,6 +67,10 @@ async fn what_each_vendor_would_send_is_accepted_and_applied() {
             Reply::Empty | Reply::AdyenAccepted | Reply::EmptyTwiml | Reply::SalesforceAck => {
                 assert_eq!(answer.code.as_u16(), 200, "{} {}", scheme.name, answer.body);
             }
+        }
+        // Credentials with which keys are fetched are no part of any request.
+        if scheme.key_format == KeyFormat::ClientCredentials {
+            continue;
         }
         let other = sample_of(&stack, scheme, &swapped(&secret), &url, "evt_2");
         let answer = post(&stack, &other).await;
@@ -73,7 +85,7 @@ async fn what_each_vendor_would_send_is_accepted_and_applied() {
 
 /// Another secret of the same form: its first character behind any prefix is another one.
 fn swapped(secret: &str) -> String {
-    let at = secret.find(['_', ':']).map_or(0, |at| at + 1);
+    let at = secret.rfind(['_', ':']).map_or(0, |at| at + 1);
     let (prefix, rest) = secret.split_at(at);
     let first = if rest.starts_with('0') { '1' } else { '0' };
     format!("{prefix}{first}{}", &rest[1..])
@@ -143,6 +155,8 @@ async fn each_scheme_tells_what_an_endpoint_needs() {
             "algorithm": "HMAC-SHA256",
             "form": "HMAC-SHA256, entries v1=<lower-case hex> separated by `,`",
             "signed_content": "{timestamp}.{body}",
+            "keys_from": null,
+            "covers_body": true,
             "tolerance": { "past_seconds": 300, "future_seconds": 300 },
             "event_id": "body /id",
             "event_type": "body /type",
@@ -155,6 +169,19 @@ async fn each_scheme_tells_what_an_endpoint_needs() {
         "header X-GitHub-Delivery"
     );
     assert_eq!(github["families"][0]["dedupe_by"], "hash of the body");
+    assert!(text(&github["retries"]).contains("never repeated"));
+    let sns = named("aws_sns");
+    assert_eq!(sns["shape"], "certificate");
+    assert_eq!(
+        sns["families"][0]["keys_from"],
+        "https://sns.<region>.amazonaws.com"
+    );
+    assert_eq!(named("monday")["families"][0]["covers_body"], false);
+    assert_eq!(named("okta")["families"][0]["covers_body"], false);
+    assert_eq!(
+        named("paypal")["families"][0]["dedupe_by"],
+        "header PAYPAL-TRANSMISSION-ID"
+    );
     assert_eq!(github["verified_against_published_values"], true);
     assert_eq!(
         named("mailgun")["families"][0]["dedupe_by"],

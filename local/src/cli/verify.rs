@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use shared::webhook::doctor;
 use shared::webhook::request::{Headers, RawRequest};
+use shared::webhook::vendor_key::VendorKeys;
 
 use super::send::find;
 use crate::progress::Progress;
@@ -24,6 +25,9 @@ pub(super) struct Verify {
     /// The public URL that the vendor was given, for schemes that sign it.
     #[arg(long, value_name = "URL", default_value = "")]
     url: String,
+    /// What the vendor publishes, where its own key is needed: a certificate in PEM, or a JWK.
+    #[arg(long, value_name = "FILE", requires = "request")]
+    vendor_key: Option<PathBuf>,
     /// One captured HTTP request: request line, headers, an empty line, the body.
     #[arg(value_name = "REQUEST.http", required_unless_present = "vectors")]
     request: Option<PathBuf>,
@@ -70,7 +74,18 @@ fn explain(verify: &Verify, file: &Path) -> anyhow::Result<()> {
         body: captured.body,
     };
     let now = jiff::Timestamp::now().as_second();
-    let text = doctor::explain(scheme, &request, &verify.secret, now);
+    let published = match &verify.vendor_key {
+        Some(file) => {
+            let read = std::fs::read_to_string(file);
+            Some(read.with_context(|| format!("read {}", file.display()))?)
+        }
+        None => None,
+    };
+    let vendor_keys = match published {
+        Some(text) => VendorKeys::given(scheme, &request, now, |_| Some(text)),
+        None => VendorKeys::none(),
+    };
+    let text = doctor::explain(scheme, &request, &verify.secret, &vendor_keys, now);
     Progress::stdout().line(text.trim_end());
     Ok(())
 }

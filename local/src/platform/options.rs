@@ -26,6 +26,8 @@ pub struct Options {
     pub redeliver: Redeliver,
     /// Ranges that functions may call though they are private; empty for the rules of production.
     pub egress_allow: String,
+    /// Somebody else's stand-in for the hosts of vendors, instead of the embedded one.
+    pub vendors_url: Option<String>,
     pub launch: Launch,
     pub progress: Progress,
 }
@@ -63,6 +65,7 @@ impl Options {
             pumps: Pumps::Stepped,
             redeliver: Redeliver::Never,
             egress_allow: LOOPBACK.to_owned(),
+            vendors_url: None,
             launch,
             progress: Progress::silent(),
         }

@@ -44,6 +44,13 @@ pub enum Job {
         brought: Brought,
         sealed: Sealed<Vec<u8>>,
     },
+    /// A verified subscription, whose URL is to be visited.
+    #[serde(rename = "confirmation.v1")]
+    Confirmation {
+        tenant: TenantId,
+        endpoint: EndpointId,
+        url: String,
+    },
     /// A stored event, to be applied again.
     #[serde(rename = "replay.v1")]
     Replay { tenant: TenantId, event: EventRef },
@@ -143,6 +150,7 @@ impl Job {
         match self {
             Self::Delivery { tenant, .. }
             | Self::Arrival { tenant, .. }
+            | Self::Confirmation { tenant, .. }
             | Self::Replay { tenant, .. } => *tenant,
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     webhook::{
         cache::Listener,
         request::RawRequest,
+        vendor_key::VendorKeys,
         verify::{Authentic, VerifyError, verify},
     },
 };
@@ -64,12 +65,19 @@ pub(crate) fn admit(
     listener: &Listener,
     client: Option<IpAddr>,
     request: &RawRequest<'_>,
+    vendor_keys: &VendorKeys,
     now: Timestamp,
 ) -> Result<Authentic, Refusal> {
     if !listener.allowed_ips.allows(client) {
         return Err(Refusal::Address { client });
     }
-    let authentic = verify(&listener.scheme, request, &listener.keys, now.as_second())?;
+    let authentic = verify(
+        &listener.scheme,
+        request,
+        &listener.keys,
+        vendor_keys,
+        now.as_second(),
+    )?;
     // Newest first, so a secret that is good matches before an expired one.
     let matched = authentic.matched_secret();
     let secret = matched.and_then(|index| listener.secrets.get(index));

@@ -15,7 +15,7 @@ use crate::{
     seal,
     store::{Applied, Attempt, EventState, Outcome, StoreError, TenantStore},
     webhook::{
-        greeting,
+        confirmation, greeting,
         retry::{self, RetryPolicy},
     },
 };
@@ -39,6 +39,17 @@ pub async fn apply(app: &App, received: Received) -> JobResult {
     } = &job
     {
         return greeting::keep(&job.open(app, started), *endpoint, *brought, sealed).await;
+    }
+    if let Job::Confirmation {
+        tenant,
+        endpoint,
+        url,
+    } = &job
+    {
+        return match confirmation::visit(app, *endpoint, url, &received).await {
+            Ok(done) => done,
+            Err(reason) => bury(app, Some(*tenant), &received, &reason).await,
+        };
     }
     let run = Run {
         app,

@@ -7,7 +7,7 @@ use crate::{
     problem::ApiError,
     webhook::{
         presets,
-        scheme::{Scheme, Shape},
+        scheme::{Scheme, Shape, Wire, describe},
     },
 };
 
@@ -67,13 +67,20 @@ pub fn check_unsigned(scheme: &Scheme, allow_unsigned: bool) -> Result<(), ApiEr
 
 fn check_declared(scheme: &Scheme) -> Result<(), ApiError> {
     match scheme.shape() {
-        Shape::Mac | Shape::PublicKey | Shape::Credential => {}
-        Shape::Canonical | Shape::Unsigned => {
+        Shape::Mac | Shape::PublicKey | Shape::Token | Shape::Credential => {}
+        Shape::Canonical | Shape::Certificate | Shape::Unsigned => {
             return Err(ApiError::invalid(
                 "/custom_scheme/wire/proof",
-                "must be a signature or a credential",
+                "must be a signature, a token or a credential",
             ));
         }
+    }
+    let is_fetched = |wire: &Wire| describe::keys_from(&wire.proof).is_some();
+    if scheme.wires().any(is_fetched) {
+        return Err(ApiError::invalid(
+            "/custom_scheme/wire/proof",
+            "must be checked with the endpoint's secret: keys are fetched for built-in schemes only",
+        ));
     }
     scheme
         .check_each()

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::webhook::keys::Keys;
 use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
+use crate::webhook::scheme::{KeyFormat, Scheme};
+use crate::webhook::vendor_key::{KeyRef, VendorKeys};
 use crate::webhook::verify::{self, VerifyError};
 
 pub use explain::{explain, remarks};
@@ -55,6 +58,9 @@ struct Vector {
     secret: String,
     now_unix: i64,
     expect: String,
+    /// What a vendor would answer, where its own key is needed.
+    #[serde(default)]
+    extra: Value,
 }
 
 /// Runs every vector of a file under the vector's own clock, schemes in alphabetical order.
@@ -97,11 +103,49 @@ fn run(scheme: &str, vector: &Vector, body: &[u8]) -> &'static str {
         headers: Headers::Pairs(&headers),
         body,
     };
-    let result = Keys::prepare(scheme, &[&vector.secret])
-        .and_then(|keys| verify::verify(scheme, &request, &keys, vector.now_unix));
+    let vendor_keys = VendorKeys::given(scheme, &request, vector.now_unix, |wanted| {
+        published(&vector.extra, wanted)
+    });
+    let result = Keys::prepare(scheme, &secrets(scheme, vector))
+        .and_then(|keys| verify::verify(scheme, &request, &keys, &vendor_keys, vector.now_unix));
     match result {
         Ok(_) => "ok",
         Err(error) => word(&error),
+    }
+}
+
+/// The certificate at a URL, or the JWK of a `kid`.
+fn published(extra: &Value, wanted: &KeyRef) -> Option<String> {
+    let of = |member: &str| extra.get(member)?.get(wanted.name());
+    match of("cert_fetch").or_else(|| of("jwks"))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        key @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Some(key.to_string())
+        }
+    }
+}
+
+/// The vector's secret, or what stands in its place: the pinned topic, and credentials to fetch keys with
+/// that are fetched already.
+fn secrets(scheme: &Scheme, vector: &Vector) -> Vec<String> {
+    let pinned = match vector.extra.get("allowed_topic_arn") {
+        Some(Value::String(topic)) => vec![topic.clone()],
+        Some(Value::Array(topics)) => topics
+            .iter()
+            .filter_map(|topic| topic.as_str().map(str::to_owned))
+            .collect(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {
+            Vec::new()
+        }
+    };
+    let is_fetched = vector.extra.get("jwks").is_some();
+    match (pinned.is_empty(), scheme.key_format) {
+        (false, KeyFormat::TopicArn) => pinned,
+        (true, KeyFormat::ClientCredentials) if is_fetched && vector.secret.is_empty() => {
+            vec!["client_id:secret".to_owned()]
+        }
+        (true | false, _) => vec![vector.secret.clone()],
     }
 }
 

@@ -12,7 +12,7 @@ use crate::webhook::encoding::hex;
 use crate::webhook::keys::{Keys, PreparedKey};
 use crate::webhook::pointer::{self, Scalar};
 use crate::webhook::scheme::{Challenge, Scheme};
-use crate::webhook::verify::Authentic;
+use crate::webhook::verify::{Authentic, sns};
 
 pub use answer::{Answer, reply};
 pub use get::{handshake_get, verify_token};
@@ -33,6 +33,8 @@ pub fn handshake(
         Challenge::DiscordPing => discord(body),
         Challenge::JsonChallenge => json_challenge(body),
         Challenge::None
+        | Challenge::SnsSubscription
+        | Challenge::GraphValidation
         | Challenge::MetaVerifyToken
         | Challenge::DropboxChallenge
         | Challenge::OktaVerification
@@ -40,6 +42,11 @@ pub fn handshake(
         | Challenge::NotionToken
         | Challenge::WooCommercePing => None,
     }
+}
+
+/// The URL that an authentic request asks to be visited, on the vendor's own host.
+pub(crate) fn subscription(scheme: &Scheme, body: &[u8]) -> Option<String> {
+    (scheme.challenge == Challenge::SnsSubscription).then(|| sns::confirmation(body))?
 }
 
 fn slack(body: &[u8]) -> Option<Answer> {

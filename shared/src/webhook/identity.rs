@@ -12,7 +12,7 @@ use crate::webhook::scheme::{EventField, Scheme, Wire};
 use crate::webhook::verify::select_wire;
 use crate::webhook::xml;
 
-/// A longer id would not fit into a table key; its event is told apart by its body.
+/// A longer id would not fit into a table key: its hash stands for it.
 const LONGEST_KEY: usize = 256;
 
 /// What the vendor calls the event. Either may be unsigned: for display and routing, not for trust.
@@ -80,7 +80,13 @@ pub(crate) fn item_dedupe_key(
 fn signed_id<'a>(wire: &Wire, headers: Headers<'a>, body: &[u8]) -> Option<Cow<'a, str>> {
     wire.dedupe_field()
         .and_then(|field| read(field, headers, body))
-        .filter(|id| id.len() <= LONGEST_KEY)
+        .map(|id| match id.len() {
+            0..=LONGEST_KEY => id,
+            _ => {
+                let hash = digest::digest(&digest::SHA256, id.as_bytes());
+                Cow::Owned(encoding::hex(hash.as_ref()))
+            }
+        })
 }
 
 fn has_header(field: &EventField) -> bool {

@@ -4,11 +4,15 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+    VerificationAlgorithm,
+};
 use zeroize::Zeroizing;
 
 use crate::webhook::encoding::{base64_key, hex_key};
-use crate::webhook::scheme::{Algorithm, KeyFormat, Proof, Scheme, Shape};
+use crate::webhook::scheme::{Algorithm, KeyFormat, Proof, Scheme, Shape, TokenKey, sns_region};
 use crate::webhook::verify::VerifyError;
 
 /// The usable secrets of one endpoint, in the order given; prepared for one scheme.
@@ -85,13 +89,16 @@ impl PreparedKey {
         match proof {
             Proof::Signature(signature) => Self::of_algorithm(signature.algorithm, bytes),
             Proof::Canonical(canonical) => Self::of_algorithm(canonical.algorithm(), bytes),
-            Proof::Credential(_) => Some(Self::Text(bytes.clone())),
+            Proof::Token(token) => match token.key {
+                TokenKey::Secret => Self::of_algorithm(token.algorithm.algorithm(), bytes),
+                TokenKey::Fetched(_) => Some(Self::Text(bytes.clone())),
+            },
+            Proof::Credential(_) | Proof::Certificate(_) => Some(Self::Text(bytes.clone())),
             Proof::Unsigned => None,
         }
     }
 
     pub(crate) fn of_algorithm(algorithm: Algorithm, bytes: &Zeroizing<Vec<u8>>) -> Option<Self> {
-        let public = |key: Result<ParsedPublicKey, _>| key.ok().map(Self::Public);
         match algorithm {
             Algorithm::HmacSha256 => Some(Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes))),
             Algorithm::HmacSha1 => Some(Self::Hmac(hmac::Key::new(
@@ -99,11 +106,14 @@ impl PreparedKey {
                 bytes,
             ))),
             Algorithm::Sha256 => Some(Self::Text(bytes.clone())),
-            Algorithm::Ed25519 => public(ParsedPublicKey::new(&ED25519, bytes.as_slice())),
-            Algorithm::EcdsaP256Sha256 => public(ParsedPublicKey::new(
-                &ECDSA_P256_SHA256_ASN1,
-                bytes.as_slice(),
-            )),
+            Algorithm::Ed25519
+            | Algorithm::EcdsaP256Sha256
+            | Algorithm::EcdsaP256Sha256Fixed
+            | Algorithm::RsaSha256
+            | Algorithm::RsaSha1 => {
+                let key = ParsedPublicKey::new(algorithm_of(algorithm)?, bytes.as_slice());
+                key.ok().map(Self::Public)
+            }
         }
     }
 
@@ -115,13 +125,26 @@ impl PreparedKey {
     }
 }
 
+/// How signatures under a public key are checked; `None` for an algorithm without one.
+pub(crate) fn algorithm_of(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
+    match algorithm {
+        Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256 => None,
+        Algorithm::Ed25519 => Some(&ED25519),
+        Algorithm::EcdsaP256Sha256 => Some(&ECDSA_P256_SHA256_ASN1),
+        Algorithm::EcdsaP256Sha256Fixed => Some(&ECDSA_P256_SHA256_FIXED),
+        Algorithm::RsaSha256 => Some(&RSA_PKCS1_2048_8192_SHA256),
+        Algorithm::RsaSha1 => Some(&RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY),
+    }
+}
+
 /// The key bytes of a secret's text, or `None` when there is no usable key in it.
 pub(crate) fn decode(format: KeyFormat, secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let text = std::str::from_utf8(secret).ok();
     let bytes = match format {
         KeyFormat::Utf8 => Some(secret.to_vec()),
         KeyFormat::Text64 => (text?.chars().count() == 64).then(|| secret.to_vec()),
-        KeyFormat::UserPassword => match text?.split_once(':')? {
+        KeyFormat::TopicArn => is_topic_arn(text?).then(|| secret.to_vec()),
+        KeyFormat::UserPassword | KeyFormat::ClientCredentials => match text?.split_once(':')? {
             ("", _) | (_, "") => None,
             (_, _) => Some(secret.to_vec()),
         },
@@ -136,6 +159,23 @@ pub(crate) fn decode(format: KeyFormat, secret: &[u8]) -> Option<Zeroizing<Vec<u
         KeyFormat::Ed25519Hex => hex_key(text?).filter(|key| key.len() == 32),
     };
     bytes.filter(|bytes| !bytes.is_empty()).map(Zeroizing::new)
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html>
+fn is_topic_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [arn, partition, service, region, account, name] = parts.as_slice() else {
+        return false;
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    *arn == "arn"
+        && partition.starts_with("aws")
+        && *service == "sns"
+        && sns_region(&format!("sns.{region}.amazonaws.com")).is_some()
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && (1..=256).contains(&name.len())
+        && name.bytes().all(is_name)
 }
 
 fn strip<'a>(text: &'a str, prefix: &str) -> &'a str {

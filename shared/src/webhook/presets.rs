@@ -2,13 +2,16 @@
 //! it names the code.
 
 mod apps;
+mod certificates;
 mod code;
 mod commerce;
 mod credentials;
 mod customers;
 mod messaging;
 mod payments;
+mod retries;
 mod standard;
+mod tokens;
 
 use std::borrow::Cow::Borrowed;
 
@@ -28,6 +31,8 @@ pub fn all() -> impl Iterator<Item = &'static Scheme> {
         messaging::SCHEMES,
         customers::SCHEMES,
         apps::SCHEMES,
+        tokens::SCHEMES,
+        certificates::SCHEMES,
         credentials::SCHEMES,
     ]
     .into_iter()
@@ -36,6 +41,11 @@ pub fn all() -> impl Iterator<Item = &'static Scheme> {
 
 pub fn find(name: &str) -> Option<&'static Scheme> {
     all().find(|scheme| scheme.name == name)
+}
+
+/// What the vendor does when its event is not taken; `None` where it has published nothing.
+pub fn retries(scheme: &Scheme) -> Option<&'static str> {
+    retries::of(&scheme.name)
 }
 
 /// Whether the verifier was held against values that the vendor itself has published.

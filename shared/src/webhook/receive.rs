@@ -19,11 +19,12 @@ use crate::{
         cache::Listener,
         custom::CUSTOM,
         greeting::greet,
-        handshake::{Answer, handshake, reply},
+        handshake::{Answer, handshake, reply, subscription},
         rejections::{self, Refused},
         request::{Headers, RawRequest},
         scheme::{EventField, Proof, Scheme, SignatureSource},
         split::{Split, split},
+        vendor_key::{self, VendorKeys},
     },
 };
 
@@ -81,13 +82,15 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
         body: incoming.body,
     };
     let scheme = &*listener.scheme;
+    let vendor_keys = keys_for(app, &listener, incoming.client, &request, now).await;
     let door = Door {
         app,
         listener: &listener,
         incoming: &incoming,
+        vendor_keys: &vendor_keys,
         now,
     };
-    let authentic = match admit(&listener, incoming.client, &request, now) {
+    let authentic = match admit(&listener, incoming.client, &request, &vendor_keys, now) {
         Ok(authentic) => authentic,
         Err(refusal @ Refusal::Proof(_)) => match greet(app, &listener, &request).await? {
             Some(answer) => return Ok(Receipt::Handshake(answer)),
@@ -95,6 +98,15 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
         },
         Err(refusal) => return Err(door.refuse(&request, &refusal).await),
     };
+    if let Some(url) = subscription(scheme, incoming.body) {
+        let job = Job::Confirmation {
+            tenant: listener.tenant,
+            endpoint: listener.endpoint,
+            url,
+        };
+        send(app, &listener, job.text().map_err(ApiError::Internal)?).await?;
+        return Ok(Receipt::Handshake(Answer::text(String::new())));
+    }
     if let Some(handshake) = handshake(scheme, &listener.keys, authentic, incoming.body) {
         return Ok(Receipt::Handshake(handshake));
     }
@@ -133,13 +145,15 @@ pub async fn receive_batch(
         headers: Headers::Map(incoming.headers),
         body: incoming.body,
     };
+    let vendor_keys = keys_for(app, &listener, incoming.client, &request, now).await;
     let door = Door {
         app,
         listener: &listener,
         incoming: &incoming,
+        vendor_keys: &vendor_keys,
         now,
     };
-    if let Err(refusal) = admit(&listener, incoming.client, &request, now) {
+    if let Err(refusal) = admit(&listener, incoming.client, &request, &vendor_keys, now) {
         return Err(door.refuse(&request, &refusal).await);
     }
     let items = objects(incoming.body)?;
@@ -174,6 +188,29 @@ fn objects(body: &[u8]) -> Result<Vec<bool>, ApiError> {
     }
 }
 
+/// A stranger's address makes nobody ask a vendor for anything.
+async fn keys_for(
+    app: &App,
+    listener: &Listener,
+    client: Option<IpAddr>,
+    request: &RawRequest<'_>,
+    now: Timestamp,
+) -> VendorKeys {
+    if listener.allowed_ips.allows(client) {
+        vendor_key::fetch(app, listener, request, now).await
+    } else {
+        VendorKeys::none()
+    }
+}
+
+async fn send(app: &App, listener: &Listener, message: String) -> Result<(), ApiError> {
+    let queue = app.config.events_queue_url()?;
+    app.queue
+        .send(queue, listener.tenant, message)
+        .await
+        .map_err(ApiError::Unavailable)
+}
+
 /// The answer to a body that is too long to be read. The endpoint's owner finds it among the rejections.
 pub async fn refuse_oversized(
     app: &App,
@@ -195,6 +232,7 @@ pub async fn refuse_oversized(
                 client,
                 headers,
                 request: None,
+                vendor_keys: &VendorKeys::none(),
                 said_len: said.and_then(|text| text.parse().ok()),
                 refusal: &refusal,
                 now,
@@ -212,6 +250,7 @@ struct Door<'a> {
     app: &'a App,
     listener: &'a Listener,
     incoming: &'a Incoming<'a>,
+    vendor_keys: &'a VendorKeys,
     now: Timestamp,
 }
 
@@ -246,12 +285,7 @@ impl Door<'_> {
                 .refuse(request, &Refusal::TooLarge { limit_bytes })
                 .await);
         }
-        let queue = self.app.config.events_queue_url()?;
-        self.app
-            .queue
-            .send(queue, self.listener.tenant, message)
-            .await
-            .map_err(ApiError::Unavailable)?;
+        send(self.app, self.listener, message).await?;
         Ok(event)
     }
 
@@ -264,6 +298,7 @@ impl Door<'_> {
             client: self.incoming.client,
             headers: self.incoming.headers,
             request: Some(request),
+            vendor_keys: self.vendor_keys,
             said_len: None,
             refusal,
             now: self.now,

@@ -20,6 +20,7 @@ use crate::{
         cache::{Listener, opened_secrets},
         doctor,
         request::RawRequest,
+        vendor_key::VendorKeys,
     },
 };
 
@@ -58,6 +59,7 @@ pub(crate) struct Refused<'a> {
     pub(crate) request: Option<&'a RawRequest<'a>>,
     /// What the client says of its body's length, where the body was not read.
     pub(crate) said_len: Option<u64>,
+    pub(crate) vendor_keys: &'a VendorKeys,
     pub(crate) refusal: &'a Refusal,
     pub(crate) now: Timestamp,
 }
@@ -189,7 +191,14 @@ async fn hints(app: &App, refused: &Refused<'_>) -> Vec<String> {
                 .map(|secret| secret.expose().as_slice())
                 .collect();
             let now = refused.now.as_second();
-            doctor::remarks(&listener.scheme, request, &exposed, now, error)
+            doctor::remarks(
+                &listener.scheme,
+                request,
+                &exposed,
+                refused.vendor_keys,
+                now,
+                error,
+            )
         }
         Err(error) => {
             tracing::warn!(%error, "a rejection is kept without hints");

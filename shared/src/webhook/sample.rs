@@ -86,7 +86,7 @@ fn set_field(body: &mut Value, field: &EventField, value: &Value) {
 }
 
 /// Sets a member, making objects (or arrays, for a step of `0`) on the way.
-fn set(body: &mut Value, pointer: &str, value: Value) {
+pub(crate) fn set(body: &mut Value, pointer: &str, value: Value) {
     let mut place = body;
     for step in pointer.split('/').skip(1) {
         if step == "0" {

@@ -2,24 +2,32 @@
 //! algorithm, headers and encoding; a request never chooses them.
 
 mod canonical;
+mod certified;
 mod challenge;
 mod check;
 pub mod describe;
+mod issuer;
 mod key_format;
 mod place;
 mod proof;
+mod token;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use certified::Certified;
 pub use challenge::{Challenge, Reply};
 pub use check::SchemeError;
+pub use issuer::Issuer;
 pub use key_format::KeyFormat;
 pub use proof::{
     Algorithm, Canonical, Credential, Encoding, Form, Part, Proof, Shape, Signature,
     SignatureSource, TimeUnit, Timestamp, TimestampSource, Window,
 };
+pub use token::{Binding, Expiry, Token, TokenAlgorithm, TokenKey};
+
+pub(crate) use issuer::{Ask, sns_region};
 
 /// Text of a built-in scheme (`'static`) or of one that a tenant declared (owned).
 pub type Text = Cow<'static, str>;
@@ -160,7 +168,13 @@ impl Scheme {
 
     /// Whether the secret is an identifier that the vendor gives, and not a secret to be chosen.
     pub fn is_named_by_vendor(&self) -> bool {
-        matches!(self.wire.proof, Proof::Credential(Credential::Xml { .. }))
+        match &self.wire.proof {
+            Proof::Credential(Credential::Xml { .. }) | Proof::Certificate(_) => true,
+            Proof::Token(token) => token.key != TokenKey::Secret,
+            Proof::Signature(_) | Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => {
+                false
+            }
+        }
     }
 }
 

@@ -31,7 +31,11 @@ pub fn new_secret(scheme: &Scheme) -> Result<Secret<String>, ApiError> {
         KeyFormat::Base64 => STANDARD.encode(random),
         KeyFormat::Whsec | KeyFormat::WhsecOrUtf8 => format!("whsec_{}", STANDARD.encode(random)),
         KeyFormat::UserPassword => format!("webhook:{}", seal::encode_hex(&random)),
-        KeyFormat::Whpk | KeyFormat::Ed25519Hex | KeyFormat::SpkiBase64 => {
+        KeyFormat::Whpk
+        | KeyFormat::Ed25519Hex
+        | KeyFormat::SpkiBase64
+        | KeyFormat::TopicArn
+        | KeyFormat::ClientCredentials => {
             return Err(needed(scheme));
         }
     };

@@ -1,10 +1,14 @@
 //! The inverse of `verify`: the headers that a vendor sends with a body. What it signs, `verify` accepts.
 
 mod canonical;
+mod certified;
 mod inline;
+pub mod stand_in;
+mod token;
 
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 
+use crate::seal;
 use crate::webhook::encoding::{base64_key, encode, hex_key};
 use crate::webhook::keys::{self, PreparedKey};
 use crate::webhook::request::{Headers, RawRequest};
@@ -77,6 +81,14 @@ pub fn sign(
             }
             proven.headers
         }
+        Proof::Token(rule) => vec![token::header(rule, scheme.key_format, secret, outgoing)?],
+        Proof::Certificate(certified) => {
+            let proven = certified::prove(*certified, scheme.key_format, secret, outgoing)?;
+            if proven.body != outgoing.body {
+                return Err(SignError::BeyondHeaders);
+            }
+            proven.headers
+        }
         Proof::Credential(credential) => {
             vec![credential_header(credential, scheme.key_format, secret)?]
         }
@@ -100,6 +112,9 @@ pub fn dispatch(
         Proof::Canonical(canonical) => {
             canonical::prove(*canonical, scheme.key_format, secret, outgoing)?
         }
+        Proof::Certificate(certified) => {
+            certified::prove(*certified, scheme.key_format, secret, outgoing)?
+        }
         Proof::Credential(
             credential @ (Credential::Query { .. }
             | Credential::Json { .. }
@@ -109,6 +124,7 @@ pub fn dispatch(
             inline::put(credential, secret, unchanged(Vec::new()))
         }
         Proof::Signature(_)
+        | Proof::Token(_)
         | Proof::Credential(Credential::Header { .. } | Credential::Basic)
         | Proof::Unsigned => return sign(scheme, secret, outgoing).map(unchanged),
     };
@@ -215,14 +231,25 @@ fn signature(
             let key = private_key(key_format, secret)?;
             key.sign(&signed.message(rule)).as_ref().to_vec()
         }
-        // Signing with ECDSA needs randomness, which this module has none of.
-        Algorithm::EcdsaP256Sha256 => {
+        Algorithm::EcdsaP256Sha256 => ecdsa(&signed.message(rule), secret)?,
+        Algorithm::EcdsaP256Sha256Fixed | Algorithm::RsaSha256 | Algorithm::RsaSha1 => {
             return Err(SignError::VerifyOnly {
                 algorithm: rule.algorithm,
             });
         }
     };
     Ok(encode(rule.encoding, &bytes))
+}
+
+fn ecdsa(message: &[u8], secret: &[u8]) -> Result<Vec<u8>, SignError> {
+    let pkcs8 = std::str::from_utf8(secret).ok().and_then(base64_key);
+    let key = pkcs8
+        .and_then(|pkcs8| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8).ok());
+    let signature = key.and_then(|key| key.sign(&seal::source(), message).ok());
+    let signature = signature.ok_or(SignError::UnusableSecret {
+        expected: "base64 of the PKCS #8 private key of a P-256 pair",
+    })?;
+    Ok(signature.as_ref().to_vec())
 }
 
 fn mac_key(
@@ -252,7 +279,9 @@ fn private_key(key_format: KeyFormat, secret: &[u8]) -> Result<Ed25519KeyPair, S
         | KeyFormat::WhsecOrUtf8
         | KeyFormat::Text64
         | KeyFormat::UserPassword
-        | KeyFormat::SpkiBase64 => (
+        | KeyFormat::SpkiBase64
+        | KeyFormat::TopicArn
+        | KeyFormat::ClientCredentials => (
             text.strip_prefix("whsk_").and_then(base64_key),
             "whsk_ followed by base64 of a 32-byte Ed25519 seed, or of seed and public key",
         ),

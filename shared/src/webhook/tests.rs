@@ -1,4 +1,7 @@
-//! Every vector of every preset, and for every header family the round trip of signing and verifying.
+//! Properties that hold for every scheme.
 
+mod mutations;
 mod round_trip;
 mod vectors;
+
+pub(crate) use round_trip::published;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp as Instant;
 
-use crate::webhook::scheme::{TimeUnit, Timestamp};
+use crate::webhook::scheme::{TimeUnit, Timestamp, Window};
 use crate::webhook::verify::VerifyError;
 
 /// Far beyond any date, and still inside an `i64`.
@@ -32,6 +32,18 @@ pub(crate) fn expected(rule: &Timestamp) -> &'static str {
 /// Both directions: a signature from the future would outlive the replay window.
 pub(crate) fn check_fresh(
     rule: &Timestamp,
+    signed_ms: i64,
+    now_unix_s: i64,
+) -> Result<(), VerifyError> {
+    let window = Window {
+        past_s: rule.past_s,
+        future_s: rule.future_s,
+    };
+    check_window(window, signed_ms, now_unix_s)
+}
+
+pub(crate) fn check_window(
+    rule: Window,
     signed_ms: i64,
     now_unix_s: i64,
 ) -> Result<(), VerifyError> {

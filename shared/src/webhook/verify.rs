@@ -7,13 +7,18 @@ mod credential;
 mod error;
 mod form;
 pub(crate) mod mailgun;
+pub(crate) mod paypal;
+pub(crate) mod query_hash;
 mod signature;
 mod signed;
+pub(crate) mod sns;
+pub(crate) mod token;
 pub(crate) mod twilio;
 
 use crate::webhook::keys::{Keys, PreparedKey};
 use crate::webhook::request::{Headers, Lines, RawRequest};
-use crate::webhook::scheme::{BodyRule, Canonical, Proof, Scheme, Text, Wire};
+use crate::webhook::scheme::{BodyRule, Canonical, Certified, Proof, Scheme, Text, Wire};
+use crate::webhook::vendor_key::VendorKeys;
 
 pub use error::{Verdict, VerifyError};
 
@@ -39,11 +44,13 @@ impl Authentic {
     }
 }
 
-/// Verifies a request under one scheme. `keys` must have been prepared for the same scheme.
+/// Verifies a request under one scheme. `keys` must have been prepared for the same scheme, and
+/// `vendor_keys` hold what this request names, where the vendor's own key is needed.
 pub fn verify(
     scheme: &Scheme,
     request: &RawRequest<'_>,
     keys: &Keys,
+    vendor_keys: &VendorKeys,
     now_unix_s: i64,
 ) -> Result<Authentic, VerifyError> {
     let (index, wire) = select_wire(scheme, request.headers);
@@ -58,6 +65,13 @@ pub fn verify(
         Proof::Canonical(Canonical::AdyenStandard) => adyen::verify(request.body, keys),
         Proof::Canonical(Canonical::Contentful) => contentful::verify(request, keys, now_unix_s),
         Proof::Canonical(Canonical::Mailgun) => mailgun::verify(request.body, keys, now_unix_s),
+        Proof::Token(rule) => token::verify(rule, request, keys, vendor_keys, now_unix_s),
+        Proof::Certificate(Certified::AwsSns) => {
+            sns::verify(request.body, keys, vendor_keys, now_unix_s)
+        }
+        Proof::Certificate(Certified::PayPal) => {
+            paypal::verify(request, keys, vendor_keys, now_unix_s)
+        }
         Proof::Credential(rule) => credential::verify(rule, request, keys),
         // Such keys exist only where an endpoint says that it takes unsigned requests.
         Proof::Unsigned if keys.iter().any(PreparedKey::allows_unsigned) => Ok(Authentic {
@@ -88,7 +102,11 @@ pub(crate) fn select_wire<'s>(scheme: &'s Scheme, headers: Headers<'_>) -> (usiz
 pub(crate) fn carries_proof(wire: &Wire, headers: Headers<'_>) -> bool {
     match &wire.proof {
         Proof::Signature(signature) => signature::is_carried(&signature.source, headers),
-        Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => wire
+        Proof::Canonical(_)
+        | Proof::Token(_)
+        | Proof::Certificate(_)
+        | Proof::Credential(_)
+        | Proof::Unsigned => wire
             .proof
             .headers()
             .first()
@@ -96,7 +114,7 @@ pub(crate) fn carries_proof(wire: &Wire, headers: Headers<'_>) -> bool {
     }
 }
 
-fn check_envelope(wire: &Wire, request: &RawRequest<'_>) -> Result<(), VerifyError> {
+pub(crate) fn check_envelope(wire: &Wire, request: &RawRequest<'_>) -> Result<(), VerifyError> {
     check_fixed(wire, request.headers)?;
     for name in wire.required_headers.iter() {
         if !request.headers.contains(name) {

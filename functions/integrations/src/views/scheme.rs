@@ -16,7 +16,7 @@ pub(crate) struct SchemesOut {
 pub(crate) struct SchemeOut {
     name: String,
     title: String,
-    /// `mac`, `public_key`, `canonical`, `credential` or `unsigned`.
+    /// `mac`, `public_key`, `canonical`, `token`, `certificate`, `credential` or `unsigned`.
     #[schema(value_type = String, example = "mac")]
     shape: Shape,
     /// The header families that are accepted, the preferred one first. They never mix.
@@ -30,6 +30,8 @@ pub(crate) struct SchemeOut {
     handshake: Option<&'static str>,
     /// Days for which a vendor's event is recognised as a duplicate; 0 where equal bodies are not.
     dedupe_days: u16,
+    /// What the vendor does when its event is not taken; `null` where it has published nothing.
+    retries: Option<&'static str>,
     /// Whether the verifier was held against values that the vendor has published.
     verified_against_published_values: bool,
     /// What the vendor does not sign, and what follows from that.
@@ -50,6 +52,11 @@ pub(crate) struct FamilyOut {
     /// What the proof covers; `null` where it covers nothing.
     #[schema(example = "{timestamp}.{body}")]
     signed_content: Option<String>,
+    /// The vendor's host from which keys are fetched; `null` where the endpoint has all it needs.
+    #[schema(example = json!(null))]
+    keys_from: Option<&'static str>,
+    /// Whether the proof covers the body. Where it does not, the caveats say what follows.
+    covers_body: bool,
     /// How far the signed time may lie from ours; `null` where the vendor signs none.
     tolerance: Option<ToleranceOut>,
     /// Where the vendor's event id is; `null` where there is none.
@@ -84,6 +91,7 @@ impl From<&'static Scheme> for SchemeOut {
             rotation: scheme.docs.rotation.clone().into_owned(),
             handshake: scheme.challenge.description(),
             dedupe_days: scheme.dedupe_days,
+            retries: presets::retries(scheme),
             verified_against_published_values: presets::matches_published_values(scheme),
             caveats: scheme
                 .docs
@@ -110,6 +118,8 @@ impl From<&'static Wire> for FamilyOut {
             algorithm: wire.proof.title(),
             form: describe::form(&wire.proof),
             signed_content: describe::content(&wire.proof),
+            keys_from: describe::keys_from(&wire.proof),
+            covers_body: wire.proof.covers_body() && describe::content(&wire.proof).is_some(),
             tolerance: wire.proof.window().map(|window| ToleranceOut {
                 past_seconds: window.past_s,
                 future_seconds: window.future_s,

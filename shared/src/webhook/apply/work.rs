@@ -121,7 +121,9 @@ impl<'a> Load<'a> {
         match job {
             Job::Replay { event, .. } => Ok(Self::Replay(event)),
             Job::Delivery { delivery, .. } => Parcel::of(delivery).map(Self::Delivery),
-            Job::Arrival { .. } => Err(Failure::Permanent("it carries no event".to_owned())),
+            Job::Arrival { .. } | Job::Confirmation { .. } => {
+                Err(Failure::Permanent("it carries no event".to_owned()))
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::webhook::presets;
 use crate::webhook::request::{Headers, Lines, RawRequest};
 use crate::webhook::scheme::{KeyFormat, Proof, Scheme, Text, TimestampSource, Wire, describe};
 use crate::webhook::timestamp;
+use crate::webhook::vendor_key::VendorKeys;
 use crate::webhook::verify::{
     Authentic, VerifyError, carries_proof, select_wire, value_of, verify,
 };
@@ -19,6 +20,7 @@ pub fn explain<S: AsRef<[u8]>>(
     scheme: &Scheme,
     request: &RawRequest<'_>,
     secrets: &[S],
+    vendor_keys: &VendorKeys,
     now_unix_s: i64,
 ) -> String {
     let (_, wire) = select_wire(scheme, request.headers);
@@ -39,7 +41,7 @@ pub fn explain<S: AsRef<[u8]>>(
     if let Some(skew) = clock_skew(wire, request.headers, now_unix_s) {
         line(&mut text, "clock", &skew);
     }
-    let result = decide(scheme, request, secrets, now_unix_s);
+    let result = decide(scheme, request, secrets, vendor_keys, now_unix_s);
     match &result {
         Ok(authentic) => line(
             &mut text,
@@ -56,7 +58,15 @@ pub fn explain<S: AsRef<[u8]>>(
         ),
     }
     if let Err(error) = result {
-        for hint in hints(scheme, wire, request, secrets, now_unix_s, &error) {
+        for hint in hints(
+            scheme,
+            wire,
+            request,
+            secrets,
+            vendor_keys,
+            now_unix_s,
+            &error,
+        ) {
             line(&mut text, "hint", &hint);
         }
     }
@@ -68,13 +78,22 @@ pub fn remarks<S: AsRef<[u8]>>(
     scheme: &Scheme,
     request: &RawRequest<'_>,
     secrets: &[S],
+    vendor_keys: &VendorKeys,
     now_unix_s: i64,
     error: &VerifyError,
 ) -> Vec<String> {
     let (_, wire) = select_wire(scheme, request.headers);
     clock_skew(wire, request.headers, now_unix_s)
         .into_iter()
-        .chain(hints(scheme, wire, request, secrets, now_unix_s, error))
+        .chain(hints(
+            scheme,
+            wire,
+            request,
+            secrets,
+            vendor_keys,
+            now_unix_s,
+            error,
+        ))
         .collect()
 }
 
@@ -82,10 +101,11 @@ fn decide<S: AsRef<[u8]>>(
     scheme: &Scheme,
     request: &RawRequest<'_>,
     secrets: &[S],
+    vendor_keys: &VendorKeys,
     now_unix_s: i64,
 ) -> Result<Authentic, VerifyError> {
     let keys = Keys::prepare(scheme, secrets)?;
-    verify(scheme, request, &keys, now_unix_s)
+    verify(scheme, request, &keys, vendor_keys, now_unix_s)
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
@@ -150,6 +170,7 @@ fn hints<S: AsRef<[u8]>>(
     wire: &Wire,
     request: &RawRequest<'_>,
     secrets: &[S],
+    vendor_keys: &VendorKeys,
     now_unix_s: i64,
     error: &VerifyError,
 ) -> Vec<String> {
@@ -173,8 +194,10 @@ fn hints<S: AsRef<[u8]>>(
     }
     let passes = |request: &RawRequest<'_>, secrets: &[&[u8]]| {
         !matches!(
-            decide(scheme, request, secrets, now_unix_s),
-            Err(VerifyError::SignatureMismatch) | Err(VerifyError::UnusableSecret { .. })
+            decide(scheme, request, secrets, vendor_keys, now_unix_s),
+            Err(VerifyError::SignatureMismatch
+                | VerifyError::UnusableSecret { .. }
+                | VerifyError::NoVendorKey { .. })
         )
     };
     let given: Vec<&[u8]> = secrets.iter().map(AsRef::as_ref).collect();
@@ -194,7 +217,9 @@ fn hints<S: AsRef<[u8]>>(
         }
     }
     let other_reading = other_key_reading(scheme);
-    if other_reading.is_some_and(|scheme| decide(&scheme, request, secrets, now_unix_s).is_ok()) {
+    if other_reading
+        .is_some_and(|scheme| decide(&scheme, request, secrets, vendor_keys, now_unix_s).is_ok())
+    {
         hints.push(format!(
             "it matches when the secret is read differently: this scheme wants {}",
             scheme.key_format.expected()
@@ -237,7 +262,9 @@ fn other_key_reading(scheme: &Scheme) -> Option<Scheme> {
         | KeyFormat::UserPassword
         | KeyFormat::Whpk
         | KeyFormat::Ed25519Hex
-        | KeyFormat::SpkiBase64 => return None,
+        | KeyFormat::SpkiBase64
+        | KeyFormat::TopicArn
+        | KeyFormat::ClientCredentials => return None,
     };
     Some(Scheme {
         key_format,

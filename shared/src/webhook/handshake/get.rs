@@ -25,6 +25,8 @@ pub fn handshake_get(
         Challenge::DropboxChallenge => echo(query, "challenge"),
         Challenge::OktaVerification => okta(headers),
         Challenge::None
+        | Challenge::SnsSubscription
+        | Challenge::GraphValidation
         | Challenge::SlackUrlVerification
         | Challenge::ZoomUrlValidation
         | Challenge::DiscordPing
@@ -41,6 +43,8 @@ pub fn verify_token(scheme: &Scheme, keys: &Keys) -> Option<String> {
     match scheme.challenge {
         Challenge::MetaVerifyToken => keys.of_wire(0).iter().find_map(token_of),
         Challenge::None
+        | Challenge::SnsSubscription
+        | Challenge::GraphValidation
         | Challenge::SlackUrlVerification
         | Challenge::ZoomUrlValidation
         | Challenge::DiscordPing

@@ -2,6 +2,7 @@
 //! them, and never an event.
 
 use crate::seal::Secret;
+use crate::webhook::form_body;
 use crate::webhook::handshake::{Answer, is_safe_to_echo};
 use crate::webhook::keys;
 use crate::webhook::pointer::{self, Scalar};
@@ -45,7 +46,9 @@ pub fn handshake_pending(
         Challenge::NotionToken if arrival.without_secret => notion(scheme, request.body),
         Challenge::WooCommercePing if arrival.just_changed => woocommerce(request),
         Challenge::AsanaHookSecret | Challenge::NotionToken | Challenge::WooCommercePing => None,
+        Challenge::GraphValidation => graph(request.url),
         Challenge::None
+        | Challenge::SnsSubscription
         | Challenge::SlackUrlVerification
         | Challenge::ZoomUrlValidation
         | Challenge::DiscordPing
@@ -79,6 +82,19 @@ fn notion(scheme: &Scheme, body: &[u8]) -> Option<Handshake> {
         answer: Answer::text(String::new()),
     })
 }
+
+/// Comes with every subscription that is made or renewed. Plain text that no browser runs: letters, digits
+/// and what Microsoft's own tokens have between them.
+fn graph(url: &str) -> Option<Handshake> {
+    let query = url.split_once('?')?.1;
+    let token = form_body::find(query.as_bytes(), "validationToken")?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -_.:;,/=+".contains(&byte);
+    let is_safe = (1..=LONGEST_VALIDATION).contains(&token.len()) && token.bytes().all(is_plain);
+    is_safe.then(|| Handshake::Ping(Answer::text(token)))
+}
+
+/// Microsoft's tokens are sentences with an id.
+const LONGEST_VALIDATION: usize = 512;
 
 fn woocommerce(request: &RawRequest<'_>) -> Option<Handshake> {
     let digits = request.body.strip_prefix(b"webhook_id=")?;

@@ -5,6 +5,7 @@ use crate::webhook::keys::Keys;
 use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
 use crate::webhook::sign::{Outgoing, sign};
+use crate::webhook::vendor_key::VendorKeys;
 use crate::webhook::verify::verify;
 
 const NOW: i64 = 1_760_000_000;
@@ -31,7 +32,7 @@ fn answer(name: &str, secret: &str, body: &str) -> Option<Answer> {
         body: body.as_bytes(),
     };
     let keys = Keys::prepare(scheme, &[secret]).unwrap();
-    let authentic = verify(scheme, &request, &keys, NOW).unwrap();
+    let authentic = verify(scheme, &request, &keys, &VendorKeys::none(), NOW).unwrap();
     handshake(scheme, &keys, authentic, body.as_bytes())
 }
 

@@ -96,6 +96,10 @@ fn two_samples_with_different_ids_are_two_events() {
                     .iter()
                     .map(|name| (name.to_string(), id.to_owned()))
                     .collect(),
+                Proof::Token(token) => vec![(token.header.to_string(), id.to_owned())],
+                Proof::Certificate(_) => {
+                    vec![("PAYPAL-TRANSMISSION-ID".to_owned(), id.to_owned())]
+                }
                 Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => vec![],
             };
             with_headers(&headers, |headers| {
@@ -141,4 +145,27 @@ fn an_id_too_long_for_a_table_key_gives_way_to_the_hash() {
     let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(257));
     let key = dedupe_key(preset("stripe"), Headers::Pairs(&[]), body.as_bytes());
     assert_eq!(key.len(), 64);
+}
+
+#[test]
+fn a_token_of_its_own_tells_equal_bodies_apart() {
+    let key = |token: &str| {
+        let headers = [("Plaid-Verification".to_owned(), token.repeat(100))];
+        with_headers(&headers, |headers| {
+            dedupe_key(preset("plaid"), headers, b"{}")
+        })
+    };
+    assert_eq!(key("one"), key("one"));
+    assert_ne!(key("one"), key("two"));
+}
+
+#[test]
+fn a_forged_body_under_a_paypal_checksum_is_the_same_transmission() {
+    let headers = [("PAYPAL-TRANSMISSION-ID".to_owned(), "t-1".to_owned())];
+    let key = |body: &[u8]| {
+        with_headers(&headers, |headers| {
+            dedupe_key(preset("paypal"), headers, body)
+        })
+    };
+    assert_eq!(key(br#"{"id":"WH-1"}"#), key(br#"{"id":"WH-2"}"#));
 }

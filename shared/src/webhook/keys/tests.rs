@@ -43,6 +43,19 @@ fn nothing_empty_or_undecodable_is_a_key() {
         (KeyFormat::Whpk, "whpk_AAAA"),
         (KeyFormat::Ed25519Hex, "00"),
         (KeyFormat::SpkiBase64, ""),
+        (KeyFormat::TopicArn, ""),
+        (
+            KeyFormat::TopicArn,
+            "arn:aws:sqs:us-east-1:123456789012:MyTopic",
+        ),
+        (
+            KeyFormat::TopicArn,
+            "arn:aws:sns:us-east-1:12345678901:MyTopic",
+        ),
+        (KeyFormat::TopicArn, "arn:aws:sns:us-east-1:123456789012:"),
+        (KeyFormat::TopicArn, "arn:aws:sns:US:123456789012:MyTopic"),
+        (KeyFormat::ClientCredentials, "client_id"),
+        (KeyFormat::ClientCredentials, ":secret"),
     ] {
         assert_eq!(bytes(format, text), None, "{format:?} {text}");
     }

@@ -15,6 +15,7 @@ pub(super) static SCHEMES: &[Scheme] = &[
     DATADOG,
     BRAZE,
     SALESFORCE,
+    MICROSOFT_GRAPH,
     BEARER_TOKEN,
     STATIC_HEADER,
     BASIC_AUTH,
@@ -186,6 +187,39 @@ const SALESFORCE: Scheme = Scheme {
             ),
             Borrowed("the vendor's addresses do not tell its customers apart"),
             Borrowed("a message may carry up to 100 notifications, each with an id of its own"),
+        ]),
+    },
+    ..SCHEME
+};
+
+const MICROSOFT_GRAPH: Scheme = Scheme {
+    name: Borrowed("microsoft_graph"),
+    title: Borrowed("Microsoft Graph change notifications"),
+    wire: Wire {
+        proof: Proof::Credential(Credential::Json {
+            pointer: Borrowed("/value/0/clientState"),
+        }),
+        event_id: pointer("/value/0/id"),
+        event_type: EventField::Any(Borrowed(&[
+            EventField::Pointer(Borrowed("/value/0/changeType")),
+            EventField::Pointer(Borrowed("/value/0/lifecycleEvent")),
+        ])),
+        ..WIRE
+    },
+    challenge: Challenge::GraphValidation,
+    docs: Docs {
+        secret: Borrowed("the `clientState` of the subscription, at most 128 characters"),
+        rotation: Borrowed(
+            "a subscription keeps its `clientState`: make a new one with the new value",
+        ),
+        caveats: Borrowed(&[
+            NOTHING_SIGNED,
+            Borrowed(
+                "a request may carry several notifications; the first one's `clientState` is compared",
+            ),
+            Borrowed(
+                "the `validationTokens` of notifications with resource data are not checked: take those without",
+            ),
         ]),
     },
     ..SCHEME

@@ -28,6 +28,10 @@ pub enum Challenge {
     NotionToken,
     /// The unsigned `webhook_id=1` of a webhook's creation is answered and is no event.
     WooCommercePing,
+    /// A verified `SubscriptionConfirmation` has its URL visited, by the worker.
+    SnsSubscription,
+    /// POST with `validationToken` in the URL is answered with it, and is no event.
+    GraphValidation,
 }
 
 /// What an accepted event is answered with.
@@ -73,6 +77,12 @@ impl Challenge {
             Self::NotionToken => Some(
                 "an endpoint made without a secret shows the `verification_token` that arrives; it becomes the secret when you say so",
             ),
+            Self::SnsSubscription => Some(
+                "the URL of a verified `SubscriptionConfirmation` for a topic of this endpoint is visited",
+            ),
+            Self::GraphValidation => {
+                Some("POST with `validationToken` in the URL is answered with it, and is no event")
+            }
             Self::WooCommercePing => Some(
                 "the unsigned ping of a new webhook is answered for a day after the endpoint was changed, and is no event",
             ),
@@ -91,7 +101,9 @@ impl Challenge {
             | Self::MetaVerifyToken
             | Self::DropboxChallenge
             | Self::OktaVerification
-            | Self::WooCommercePing => false,
+            | Self::WooCommercePing
+            | Self::SnsSubscription
+            | Self::GraphValidation => false,
         }
     }
 }

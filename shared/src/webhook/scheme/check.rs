@@ -1,8 +1,9 @@
 //! Whether a scheme that a tenant declared can hold. A scheme that leaves the body unsigned is refused.
 
 use crate::webhook::scheme::{
-    Algorithm, Batch, Canonical, Credential, EventField, Form, KeyFormat, List, Part, Proof,
-    Scheme, Signature, SignatureSource, Text, TimeUnit, TimestampSource, Wire,
+    Algorithm, Batch, Binding, Canonical, Certified, Credential, EventField, Form, Issuer,
+    KeyFormat, List, Part, Proof, Scheme, Signature, SignatureSource, Text, TimeUnit,
+    TimestampSource, Token, TokenAlgorithm, TokenKey, Wire,
 };
 
 /// Replays older than this are not worth accepting from any vendor.
@@ -39,6 +40,8 @@ pub enum SchemeError {
     BadBatch { expected: &'static str },
     #[error("`alternatives` must have proofs of the same shape as `wire`")]
     MixedShapes,
+    #[error("`bindings` must tie the token to the body, to the URL or to a fixed value of a claim")]
+    NotBound,
     #[error("the tolerance must be at most {LONGEST_TOLERANCE_S} s, got {got_s} s")]
     BadTolerance { got_s: u32 },
     #[error("{proof} cannot use a key of format {key_format:?}")]
@@ -102,7 +105,11 @@ impl Wire {
             Proof::Credential(Credential::Xml { element }) => {
                 check_text("credential", element, 64)?;
             }
-            Proof::Canonical(_) | Proof::Credential(Credential::Basic) | Proof::Unsigned => {}
+            Proof::Token(token) => token.check()?,
+            Proof::Canonical(_)
+            | Proof::Certificate(_)
+            | Proof::Credential(Credential::Basic)
+            | Proof::Unsigned => {}
         }
         check_names("required_headers", &self.required_headers)?;
         for fixed in self.fixed_headers.iter() {
@@ -159,6 +166,33 @@ fn is_of_item(field: &EventField, place: &str, array_of_all: bool) -> bool {
         EventField::Any(fields) => fields
             .iter()
             .all(|field| is_of_item(field, place, array_of_all)),
+    }
+}
+
+impl Token {
+    fn check(&self) -> Result<(), SchemeError> {
+        check_header("token", &self.header)?;
+        check_prefix(&self.prefix)?;
+        check_most("bindings", 8, self.bindings.len())?;
+        for binding in self.bindings.iter() {
+            check_text("bindings", binding.name(), 64)?;
+            if let Binding::Claim { values, .. } = binding {
+                check_most("bindings", 8, values.len())?;
+                let mut values = values.iter();
+                values.try_for_each(|value| check_text("bindings", value, 256))?;
+            }
+        }
+        // A token that says nothing of its request or its receiver is good for any of them.
+        if !self.bindings.iter().any(Binding::is_tie) {
+            return Err(SchemeError::NotBound);
+        }
+        match self
+            .issued_within
+            .map(|window| window.past_s.max(window.future_s))
+        {
+            Some(got_s) if got_s > LONGEST_TOLERANCE_S => Err(SchemeError::BadTolerance { got_s }),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -270,6 +304,8 @@ fn key_fits(proof: &Proof, key_format: KeyFormat) -> bool {
         Proof::Canonical(Canonical::AdyenStandard) => return key_format == KeyFormat::Hex,
         Proof::Canonical(Canonical::Contentful) => return key_format == KeyFormat::Text64,
         Proof::Credential(Credential::Basic) => return key_format == KeyFormat::UserPassword,
+        Proof::Token(token) => return token_key_fits(token, key_format),
+        Proof::Certificate(Certified::AwsSns) => return key_format == KeyFormat::TopicArn,
         Proof::Canonical(Canonical::Twilio | Canonical::TwilioSharedKey | Canonical::Mailgun)
         | Proof::Credential(
             Credential::Header { .. }
@@ -277,6 +313,7 @@ fn key_fits(proof: &Proof, key_format: KeyFormat) -> bool {
             | Credential::Json { .. }
             | Credential::Xml { .. },
         )
+        | Proof::Certificate(Certified::PayPal)
         | Proof::Unsigned => return key_format == KeyFormat::Utf8,
     };
     match key_format {
@@ -288,10 +325,30 @@ fn key_fits(proof: &Proof, key_format: KeyFormat) -> bool {
             algorithm,
             Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256
         ),
-        KeyFormat::Text64 | KeyFormat::UserPassword => false,
+        KeyFormat::Text64
+        | KeyFormat::UserPassword
+        | KeyFormat::TopicArn
+        | KeyFormat::ClientCredentials => false,
         KeyFormat::Whpk | KeyFormat::Ed25519Hex => algorithm == Algorithm::Ed25519,
         KeyFormat::SpkiBase64 => {
             matches!(algorithm, Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256)
+        }
+    }
+}
+
+fn token_key_fits(token: &Token, key_format: KeyFormat) -> bool {
+    let is_text = matches!(
+        key_format,
+        KeyFormat::Utf8 | KeyFormat::Base64 | KeyFormat::Hex
+    );
+    match (token.key, token.algorithm) {
+        (TokenKey::Fetched(Issuer::Plaid | Issuer::PlaidSandbox), _) => {
+            key_format == KeyFormat::ClientCredentials
+        }
+        (TokenKey::Fetched(_), _) => key_format == KeyFormat::Utf8 && token.names_secret(),
+        (TokenKey::Secret, TokenAlgorithm::Hs256) => is_text && !token.names_secret(),
+        (TokenKey::Secret, TokenAlgorithm::Rs256 | TokenAlgorithm::Es256) => {
+            key_format == KeyFormat::SpkiBase64 && !token.names_secret()
         }
     }
 }

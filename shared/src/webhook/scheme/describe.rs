@@ -1,6 +1,8 @@
 //! A proof in words, for the doctor and for the list of schemes.
 
-use crate::webhook::scheme::{Credential, Encoding, EventField, Form, Part, Proof, Signature};
+use crate::webhook::scheme::{
+    Credential, Encoding, EventField, Form, Part, Proof, Signature, Token, TokenKey,
+};
 
 /// What is proven and how it is written, each under its name.
 pub(crate) fn lines(proof: &Proof) -> Vec<(&'static str, String)> {
@@ -9,7 +11,8 @@ pub(crate) fn lines(proof: &Proof) -> Vec<(&'static str, String)> {
         lines.push(("signed content", content));
     }
     let name = match proof {
-        Proof::Signature(_) | Proof::Canonical(_) => "signature",
+        Proof::Signature(_) | Proof::Canonical(_) | Proof::Certificate(_) => "signature",
+        Proof::Token(_) => "token",
         Proof::Credential(_) => "credential",
         Proof::Unsigned => "proof",
     };
@@ -22,6 +25,8 @@ pub fn content(proof: &Proof) -> Option<String> {
     match proof {
         Proof::Signature(signature) => Some(template(signature)),
         Proof::Canonical(canonical) => Some(canonical.content().to_owned()),
+        Proof::Token(token) => Some(token.content()),
+        Proof::Certificate(certified) => Some(certified.content().to_owned()),
         Proof::Credential(_) | Proof::Unsigned => None,
     }
 }
@@ -33,6 +38,8 @@ pub fn form(proof: &Proof) -> String {
         Proof::Canonical(canonical) => {
             format!("{}, {}", canonical.algorithm().title(), canonical.form())
         }
+        Proof::Token(token) => token_form(token),
+        Proof::Certificate(certified) => format!("{}, {}", certified.title(), certified.form()),
         Proof::Credential(credential) => credential_form(credential),
         Proof::Unsigned => "none".to_owned(),
     }
@@ -53,6 +60,29 @@ pub fn field(field: &EventField) -> Option<String> {
         EventField::All(fields) => each(fields, " and "),
         EventField::Any(fields) => each(fields, ", else "),
     }
+}
+
+/// Whose keys are fetched to check a proof, and from where.
+pub fn keys_from(proof: &Proof) -> Option<&'static str> {
+    match proof {
+        Proof::Token(token) => match token.key {
+            TokenKey::Fetched(issuer) => Some(issuer.place()),
+            TokenKey::Secret => None,
+        },
+        Proof::Certificate(certified) => Some(certified.issuer().place()),
+        Proof::Signature(_) | Proof::Canonical(_) | Proof::Credential(_) | Proof::Unsigned => None,
+    }
+}
+
+fn token_form(token: &Token) -> String {
+    let key = match token.key {
+        TokenKey::Secret => "the secret",
+        TokenKey::Fetched(_) => "the vendor's key of its `kid`",
+    };
+    let Token {
+        prefix, algorithm, ..
+    } = token;
+    format!("{}, {prefix}<token signed with {key}>", algorithm.title())
 }
 
 fn credential_form(credential: &Credential) -> String {

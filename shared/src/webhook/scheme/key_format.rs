@@ -24,6 +24,10 @@ pub enum KeyFormat {
     UserPassword,
     /// Public key as base64 of a DER `SubjectPublicKeyInfo`.
     SpkiBase64,
+    /// The ARN of a topic of Amazon SNS, which names a sender and is no secret.
+    TopicArn,
+    /// `client_id:secret`, with which the vendor is asked for its keys.
+    ClientCredentials,
 }
 
 impl KeyFormat {
@@ -40,6 +44,8 @@ impl KeyFormat {
             Self::Text64 => "a text of exactly 64 characters",
             Self::UserPassword => "user:password, neither of them empty",
             Self::SpkiBase64 => "standard base64 of a DER public key (SubjectPublicKeyInfo)",
+            Self::TopicArn => "the topic's ARN, such as arn:aws:sns:us-east-1:123456789012:MyTopic",
+            Self::ClientCredentials => "client_id:secret, neither of them empty",
         }
     }
 }

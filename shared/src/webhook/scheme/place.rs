@@ -11,6 +11,7 @@ impl SchemeError {
             Self::BodyNotSigned | Self::MissingSource { .. } => "/proof/signature/template",
             Self::BadTimestamp { .. } | Self::BadTolerance { .. } => "/proof/signature/timestamp",
             Self::BadBatch { .. } => "/batch",
+            Self::NotBound => "/proof/token/bindings",
             Self::MixedShapes | Self::KeyMismatch { .. } => "/proof",
         }
     }
@@ -24,6 +25,8 @@ fn of_field(field: &str) -> &'static str {
         "id_header" => "/proof/signature/id_header",
         "template" => "/proof/signature/template",
         "timestamp" => "/proof/signature/timestamp",
+        "token" => "/proof/token/header",
+        "bindings" => "/proof/token/bindings",
         "credential" => "/proof/credential",
         "required_headers" => "/required_headers",
         "fixed_headers" => "/fixed_headers",

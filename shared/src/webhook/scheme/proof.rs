@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::webhook::scheme::{EventField, List, Text};
+use crate::webhook::scheme::{Certified, EventField, List, Text, Token};
 
 /// Why a request may be believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ pub enum Proof {
     Signature(Signature),
     /// Content that is put into a form of its own, by code, before it is signed.
     Canonical(Canonical),
+    /// A token that is bound to the request.
+    Token(Token),
+    /// A signature under a certificate that the request names.
+    Certificate(Certified),
     /// The secret itself, in clear. It proves the sender and covers nothing of the request.
     Credential(Credential),
     /// Nothing. Such a request is taken only where an endpoint says so in as many words.
@@ -75,7 +79,8 @@ pub enum Canonical {
 }
 
 /// How far a signed time may lie from ours, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     pub past_s: u32,
     pub future_s: u32,
@@ -88,9 +93,12 @@ pub enum Shape {
     Mac,
     PublicKey,
     Canonical,
+    Token,
+    Certificate,
     Credential,
     Unsigned,
 }
+
 /// Which header lines carry signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in", rename_all = "snake_case", deny_unknown_fields)]
@@ -139,6 +147,12 @@ pub enum Algorithm {
     Ed25519,
     /// ECDSA over P-256 with SHA-256, signature in DER.
     EcdsaP256Sha256,
+    /// The same, signature as two numbers of 32 bytes: in tokens only.
+    EcdsaP256Sha256Fixed,
+    /// RSA with PKCS #1 v1.5 padding, in tokens and under certificates only.
+    RsaSha256,
+    /// The same with SHA-1: for old messages of Amazon SNS.
+    RsaSha1,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,8 +236,14 @@ impl Proof {
         match self {
             Self::Signature(signature) => match signature.algorithm {
                 Algorithm::HmacSha256 | Algorithm::HmacSha1 | Algorithm::Sha256 => Shape::Mac,
-                Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256 => Shape::PublicKey,
+                Algorithm::Ed25519
+                | Algorithm::EcdsaP256Sha256
+                | Algorithm::EcdsaP256Sha256Fixed
+                | Algorithm::RsaSha256
+                | Algorithm::RsaSha1 => Shape::PublicKey,
             },
+            Self::Token(_) => Shape::Token,
+            Self::Certificate(_) => Shape::Certificate,
             Self::Canonical(_) => Shape::Canonical,
             Self::Credential(_) => Shape::Credential,
             Self::Unsigned => Shape::Unsigned,
@@ -235,6 +255,8 @@ impl Proof {
         match self {
             Self::Signature(signature) => signature.algorithm.title(),
             Self::Canonical(canonical) => canonical.algorithm().title(),
+            Self::Token(token) => token.algorithm.title(),
+            Self::Certificate(certified) => certified.title(),
             Self::Credential(_) => "a static credential",
             Self::Unsigned => "an unsigned request",
         }
@@ -244,6 +266,9 @@ impl Proof {
     pub fn covers(&self, field: &EventField) -> bool {
         match field {
             EventField::None => false,
+            EventField::Header(_) | EventField::Pointer(_) if self.is_certified() => {
+                matches!(self, Self::Certificate(certified) if certified.covers(field))
+            }
             EventField::Pointer(pointer) => self.covers_pointer(pointer),
             EventField::Form(_) | EventField::Xml(_) => self.covers_body(),
             EventField::Header(name) => self.covers_header(name),
@@ -258,6 +283,8 @@ impl Proof {
         match self {
             Self::Signature(signature) => signature.headers(),
             Self::Canonical(canonical) => canonical.headers(),
+            Self::Token(token) => vec![token.header.clone()],
+            Self::Certificate(certified) => certified.headers(),
             Self::Credential(credential) => credential.header().into_iter().collect(),
             Self::Unsigned => Vec::new(),
         }
@@ -271,6 +298,8 @@ impl Proof {
                 future_s: rule.future_s,
             }),
             Self::Canonical(canonical) => canonical.window(),
+            Self::Token(token) => token.issued_within,
+            Self::Certificate(certified) => Some(certified.window()),
             Self::Credential(_) | Self::Unsigned => None,
         }
     }
@@ -278,7 +307,11 @@ impl Proof {
     fn covers_pointer(&self, pointer: &str) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.covers_pointer(pointer),
-            Self::Signature(_) | Self::Credential(_) | Self::Unsigned => self.covers_body(),
+            Self::Signature(_)
+            | Self::Token(_)
+            | Self::Certificate(_)
+            | Self::Credential(_)
+            | Self::Unsigned => self.covers_body(),
         }
     }
 
@@ -287,6 +320,8 @@ impl Proof {
         match self {
             Self::Signature(signature) => signature.template.contains(&Part::Body),
             Self::Canonical(canonical) => canonical.covers_body(),
+            Self::Token(token) => token.covers_body(),
+            Self::Certificate(certified) => certified.covers_body(),
             // Whoever holds the credential may say anything; nobody else may say a word.
             Self::Credential(_) => true,
             Self::Unsigned => false,
@@ -302,10 +337,15 @@ impl Proof {
                         .as_ref()
                         .is_some_and(|id| id.eq_ignore_ascii_case(name))
             }
-            Self::Canonical(_) => false,
+            Self::Token(token) => name.eq_ignore_ascii_case(&token.header),
+            Self::Canonical(_) | Self::Certificate(_) => false,
             Self::Credential(_) => true,
             Self::Unsigned => false,
         }
+    }
+
+    fn is_certified(&self) -> bool {
+        self.shape() == Shape::Certificate
     }
 }
 
@@ -345,7 +385,9 @@ impl Algorithm {
             Self::HmacSha1 => "HMAC-SHA1",
             Self::Sha256 => "SHA-256 over secret and content",
             Self::Ed25519 => "Ed25519",
-            Self::EcdsaP256Sha256 => "ECDSA P-256 with SHA-256",
+            Self::EcdsaP256Sha256 | Self::EcdsaP256Sha256Fixed => "ECDSA P-256 with SHA-256",
+            Self::RsaSha256 => "RSA with SHA-256",
+            Self::RsaSha1 => "RSA with SHA-1",
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use crate::webhook::sample;
 use crate::webhook::scheme::Credential;
 use crate::webhook::sign::Dispatch;
 
-/// Puts the credential where the scheme has it. A body without such a place stays as it is.
+/// Puts the credential where the scheme has it. An XML body without such a place stays as it is.
 pub(super) fn put(credential: &Credential, secret: &str, mut sent: Dispatch) -> Dispatch {
     match credential {
         Credential::Query { name } => {
@@ -15,9 +16,7 @@ pub(super) fn put(credential: &Credential, secret: &str, mut sent: Dispatch) -> 
         Credential::Json { pointer } => {
             let body = serde_json::from_slice::<Value>(&sent.body).ok();
             if let Some(mut body) = body {
-                if let Some(place) = body.pointer_mut(pointer) {
-                    *place = Value::from(secret);
-                }
+                sample::set(&mut body, pointer, Value::from(secret));
                 sent.body = body.to_string().into_bytes();
             }
         }

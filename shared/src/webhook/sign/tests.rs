@@ -1,8 +1,11 @@
 //! The headers as the vendors send them, down to spelling and order inside a value.
 
+use crate::webhook::keys::Keys;
 use crate::webhook::presets;
-use crate::webhook::scheme::Algorithm;
-use crate::webhook::sign::{Outgoing, SignError, sign};
+use crate::webhook::request::{Headers, RawRequest};
+use crate::webhook::sign::{Outgoing, SignError, sign, stand_in};
+use crate::webhook::vendor_key::VendorKeys;
+use crate::webhook::verify::verify;
 
 const NOW: i64 = 1_760_000_000;
 
@@ -94,11 +97,26 @@ fn a_public_key_scheme_wants_the_private_key() {
 }
 
 #[test]
-fn ecdsa_is_verified_and_not_signed() {
+fn ecdsa_signs_with_the_private_key() {
+    let (private, public) = stand_in::p256();
+    let sent = headers("sendgrid", &private, "{}").unwrap();
+    let pairs: Vec<(&str, &[u8])> = sent
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let request = RawRequest {
+        method: "POST",
+        url: "",
+        headers: Headers::Pairs(&pairs),
+        body: b"{}",
+    };
+    let scheme = presets::find("sendgrid").unwrap();
+    let keys = Keys::prepare(scheme, &[public]).unwrap();
+    assert!(verify(scheme, &request, &keys, &VendorKeys::none(), NOW).is_ok());
     assert_eq!(
         headers("sendgrid", "any", "{}"),
-        Err(SignError::VerifyOnly {
-            algorithm: Algorithm::EcdsaP256Sha256
+        Err(SignError::UnusableSecret {
+            expected: "base64 of the PKCS #8 private key of a P-256 pair"
         })
     );
 }

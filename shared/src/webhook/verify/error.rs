@@ -1,6 +1,7 @@
 //! Why a request was refused: precise enough for the tenant's log, and never with a secret in it.
 
 use crate::webhook::scheme::Text;
+use crate::webhook::vendor_key::KeyError;
 
 /// Why a request is not authentic. The sender is told none of this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,16 @@ pub enum VerifyError {
     Unsigned,
     #[error("no signature matches the body and a secret of this endpoint")]
     SignatureMismatch,
+    #[error("the proof must be made with {expected}")]
+    WrongAlgorithm { expected: &'static str },
+    #[error("the token's claim `{claim}` does not hold: {expected}")]
+    NotBound { claim: Text, expected: String },
+    #[error("`{name}` is none of those that this endpoint takes messages from")]
+    OtherSender { name: &'static str },
+    #[error("the vendor's key cannot be used: {reason}")]
+    NoVendorKey { reason: KeyError },
+    #[error("the token expired {by_s} s ago")]
+    Expired { by_s: u64 },
     #[error("signed {by_s} s ago, the tolerance is {tolerance_s} s")]
     Stale { by_s: u64, tolerance_s: u32 },
     #[error("signed {by_s} s in the future, the tolerance is {tolerance_s} s")]
@@ -55,8 +66,12 @@ impl VerifyError {
             | Self::UnusableSecret { .. }
             | Self::NoSecret
             | Self::Unsigned => Verdict::Malformed,
-            Self::SignatureMismatch => Verdict::BadSignature,
-            Self::Stale { .. } | Self::Future { .. } => Verdict::Stale,
+            Self::SignatureMismatch
+            | Self::WrongAlgorithm { .. }
+            | Self::NotBound { .. }
+            | Self::OtherSender { .. }
+            | Self::NoVendorKey { .. } => Verdict::BadSignature,
+            Self::Expired { .. } | Self::Stale { .. } | Self::Future { .. } => Verdict::Stale,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
 use crate::webhook::scheme::Scheme;
 use crate::webhook::sign::{Outgoing, sign};
+use crate::webhook::vendor_key::VendorKeys;
 use crate::webhook::verify::{Authentic, Verdict, VerifyError, verify};
 
 const NOW: i64 = 1_760_000_000;
@@ -44,7 +45,7 @@ fn check(
         body: BODY,
     };
     let keys = Keys::prepare(preset(name), secrets)?;
-    verify(preset(name), &request, &keys, NOW)
+    verify(preset(name), &request, &keys, &VendorKeys::none(), NOW)
 }
 
 fn with_value(
@@ -270,7 +271,13 @@ fn a_header_map_is_read_like_a_list_of_pairs() {
             headers: Headers::from(map),
             body: BODY,
         };
-        verify(preset("standardwebhooks"), &request, &keys, NOW)
+        verify(
+            preset("standardwebhooks"),
+            &request,
+            &keys,
+            &VendorKeys::none(),
+            NOW,
+        )
     };
     let authentic = result(&map).unwrap();
     assert_eq!(authentic.signed_at_unix_s(), Some(NOW));
@@ -299,7 +306,7 @@ fn keys_of_another_scheme_match_nothing() {
         body: BODY,
     };
     assert_eq!(
-        verify(scheme, &request, &keys, NOW),
+        verify(scheme, &request, &keys, &VendorKeys::none(), NOW),
         Err(VerifyError::SignatureMismatch)
     );
 }

@@ -4,6 +4,7 @@ use crate::webhook::keys::Keys;
 use crate::webhook::presets;
 use crate::webhook::request::{Headers, RawRequest};
 use crate::webhook::sign::{Dispatch, Outgoing, dispatch};
+use crate::webhook::vendor_key::VendorKeys;
 use crate::webhook::verify::{Verdict, VerifyError, verify};
 
 const NOW: i64 = 1_760_000_000;
@@ -33,7 +34,8 @@ fn check(scheme: &str, secrets: &[&str], sent: &Dispatch) -> Result<Option<usize
     };
     let scheme = presets::find(scheme).unwrap();
     let keys = Keys::prepare(scheme, secrets)?;
-    verify(scheme, &request, &keys, NOW).map(|authentic| authentic.matched_secret())
+    verify(scheme, &request, &keys, &VendorKeys::none(), NOW)
+        .map(|authentic| authentic.matched_secret())
 }
 
 fn verdict(scheme: &str, secret: &str, sent: &Dispatch) -> Option<Verdict> {
