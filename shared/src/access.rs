@@ -11,6 +11,7 @@ mod permissions;
 mod refresh;
 mod role;
 pub mod sign_in;
+pub mod sso;
 mod token;
 
 pub use caller::{Caller, Origin, Strict};

@@ -122,6 +122,15 @@ impl Config {
             .map(|url| url.trim_end_matches('/'))
     }
 
+    /// Origins of the applications that people are sent back to after signing in; separated by commas.
+    pub fn app_origins(&self) -> impl Iterator<Item = &str> {
+        let origins = self.optional("PORTICO_APP_ORIGINS").unwrap_or_default();
+        origins
+            .split(',')
+            .map(|origin| origin.trim().trim_end_matches('/'))
+            .filter(|origin| !origin.is_empty())
+    }
+
     pub fn region(&self) -> &str {
         self.optional("AWS_REGION").unwrap_or("us-east-1")
     }

@@ -36,6 +36,7 @@ kinds! {
     EndpointKind "whe" "webhook endpoint id";
     EventKind "evt" "event id";
     RoleKind "rol" "role id";
+    SsoConnectionKind "sso" "sso connection id";
     AuditKind "aud" "audit entry id";
     BulkJobKind "job" "job id";
     ConnectionKind "con" "connection id";
@@ -51,6 +52,7 @@ pub type SessionId = Id<SessionKind>;
 pub type EndpointId = Id<EndpointKind>;
 pub type EventId = Id<EventKind>;
 pub type RoleId = Id<RoleKind>;
+pub type SsoConnectionId = Id<SsoConnectionKind>;
 pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;

@@ -20,6 +20,8 @@ mod platform;
 mod rejection;
 mod role;
 mod session;
+mod sso;
+mod sso_flow;
 mod tenant;
 mod trail;
 mod user;
@@ -40,6 +42,7 @@ pub use gate::MOST_ROLES;
 pub use platform::PlatformStore;
 pub use rejection::Rejection;
 pub use role::{CustomRole, NewRole, RolePatch};
+pub use sso::{SamlSettings, SsoConnection, SsoConnectionPatch};
 pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
@@ -55,6 +58,7 @@ pub(crate) use limiter::Leased;
 pub(crate) use platform::Registration;
 pub use session::SessionSummary;
 pub(crate) use session::{Rotation, Session};
+pub(crate) use sso_flow::{PendingSignIn, Seen, SignInCode};
 
 use jiff::Timestamp;
 

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::lambda::Function;
 
-use crate::harness::{Client, Endpoint, Stack, text};
+use crate::harness::{Client, Endpoint, Stack, root, text};
 
 /// Where nothing listens: the port is `discard`.
 const CLOSED_URL: &str = "http://127.0.0.1:9/";
@@ -44,6 +44,27 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/auth/sessions"),
         row(Method::DELETE, "/v1/auth/sessions/{id}", None),
         row(Method::POST, "/v1/auth/sessions:revoke-all", None),
+        get("/v1/auth/sso/start"),
+        row(Method::POST, "/v1/auth/sso/saml/{connection_id}/acs", None),
+        get("/v1/auth/sso/saml/{connection_id}/metadata"),
+        row(
+            Method::POST,
+            "/v1/auth/sso/token",
+            Some(json!({ "code": "x" })),
+        ),
+        get("/v1/tenant/sso-connections"),
+        row(
+            Method::POST,
+            "/v1/tenant/sso-connections",
+            Some(sso_connection()),
+        ),
+        get("/v1/tenant/sso-connections/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/tenant/sso-connections/{id}",
+            Some(json!({ "name": "N" })),
+        ),
+        row(Method::DELETE, "/v1/tenant/sso-connections/{id}", None),
         get("/.well-known/jwks.json"),
         get("/health"),
         get("/ready"),
@@ -150,6 +171,17 @@ pub(crate) fn all() -> Vec<Route> {
     routes
 }
 
+/// A connection to an identity provider.
+fn sso_connection() -> Value {
+    let index = std::fs::read(root().join("tests/saml/index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    json!({ "name": "N", "saml": {
+        "idp_entity_id": "https://idp.example",
+        "sso_url": "https://idp.example/sso",
+        "certificates": [index["idp_cert_pem"]],
+    }})
+}
+
 /// Method and path of every route that the functions have.
 pub(crate) fn in_code() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -175,6 +207,7 @@ pub(crate) struct Resources {
     event: String,
     job: String,
     destination: String,
+    sso_connection: String,
     entry: String,
 }
 
@@ -191,6 +224,10 @@ impl Resources {
         stack.drain().await;
         let job = Self::unfinished_job(owner).await;
         let destination = Self::destination(owner).await;
+        let connection = owner
+            .post("/v1/tenant/sso-connections", sso_connection())
+            .await;
+        let sso_connection = text(&connection.status(201)["id"]);
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
@@ -200,6 +237,7 @@ impl Resources {
             event,
             job,
             destination,
+            sso_connection,
             entry,
         }
     }
@@ -259,15 +297,22 @@ impl Resources {
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
             path if path.starts_with("/v1/destinations/") => &self.destination,
+            path if path.contains("/sso-connections/") || path.contains("/sso/saml/") => {
+                &self.sso_connection
+            }
             path if path.starts_with("/v1/audit/") => &self.entry,
             path if path.starts_with("/hooks/") => &"0".repeat(40),
             _ => "",
         };
-        route.path.replace("{id}", id).replace("{address}", id)
+        route
+            .path
+            .replace("{id}", id)
+            .replace("{connection_id}", id)
+            .replace("{address}", id)
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 7] {
+    pub(crate) fn marks(&self) -> [&str; 8] {
         [
             &self.user,
             &self.role,
@@ -275,6 +320,7 @@ impl Resources {
             &self.event,
             &self.job,
             &self.destination,
+            &self.sso_connection,
             &self.entry,
         ]
     }

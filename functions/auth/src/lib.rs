@@ -1,6 +1,7 @@
 //! Sign-up, sign-in, refresh and sign-out; the public keys; whether the platform is up.
 
 mod sessions;
+mod sso;
 mod views;
 
 use axum::{Json, http::StatusCode, response::IntoResponse};
@@ -31,6 +32,10 @@ pub fn routes() -> Routes {
         .with(routes!(sessions::delete_session))
         .with(routes!(sessions::revoke_sessions))
         .with(routes!(explain_decision))
+        .with(routes!(sso::start_sso))
+        .with(routes!(sso::finish_saml))
+        .with(routes!(sso::get_saml_metadata))
+        .with(routes!(sso::exchange_sso_code))
         .with(routes!(list_keys))
         .with(routes!(get_health))
         .with(routes!(get_ready))

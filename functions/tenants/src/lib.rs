@@ -1,6 +1,7 @@
 //! The caller's tenant and its roles.
 
 mod roles;
+mod sso;
 mod views;
 
 use shared::{
@@ -21,6 +22,15 @@ pub fn routes() -> Routes {
             roles::get_role,
             roles::update_role,
             roles::delete_role
+        ))
+        .with(routes!(
+            sso::list_sso_connections,
+            sso::create_sso_connection
+        ))
+        .with(routes!(
+            sso::get_sso_connection,
+            sso::update_sso_connection,
+            sso::delete_sso_connection
         ))
 }
 

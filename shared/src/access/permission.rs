@@ -28,6 +28,8 @@ pub enum Permission {
     DestinationsRead,
     DestinationsWrite,
     AuditRead,
+    SsoRead,
+    SsoWrite,
 }
 
 impl Permission {
@@ -50,6 +52,8 @@ impl Permission {
         Self::DestinationsRead,
         Self::DestinationsWrite,
         Self::AuditRead,
+        Self::SsoRead,
+        Self::SsoWrite,
     ];
 
     pub fn name(self) -> &'static str {
@@ -72,6 +76,8 @@ impl Permission {
             Self::DestinationsRead => "destinations:read",
             Self::DestinationsWrite => "destinations:write",
             Self::AuditRead => "audit:read",
+            Self::SsoRead => "sso:read",
+            Self::SsoWrite => "sso:write",
         }
     }
 

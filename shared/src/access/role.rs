@@ -40,9 +40,12 @@ impl Role {
             | Permission::EventsReplay
             | Permission::JobsWrite
             | Permission::DestinationsWrite
-            | Permission::AuditRead => self >= Self::Admin,
+            | Permission::AuditRead
+            | Permission::SsoRead => self >= Self::Admin,
             // Who may make and unmake owners: what an owner has and an administrator has not.
             Permission::OwnersWrite => self >= Self::Owner,
+            // Whoever names the identity provider can have it vouch for any member, an owner too.
+            Permission::SsoWrite => self >= Self::Owner,
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     problem::{ApiError, FieldError},
     seal::Secret,
     store::{
-        Change, Registration, Rotation, Session, Tenant, TenantStatus, TenantStore, User,
-        UserStatus,
+        Change, Registration, Rotation, Session, SignInCode, Tenant, TenantStatus, TenantStore,
+        User, UserStatus,
     },
 };
 
@@ -307,6 +307,65 @@ pub async fn hash_password(password: Secret<String>) -> Result<String, ApiError>
     password::hash(password).await.map_err(ApiError::Internal)
 }
 
+/// The tenant of a sign-in that began at one of its connections.
+pub(crate) fn vouched(
+    app: &App,
+    at: &Entrance,
+    tenant: TenantId,
+    actor: Actor,
+    now: Timestamp,
+) -> TenantStore {
+    TenantStore::open(app, tenant, actor, at.origin.clone(), now)
+}
+
+/// Begins a session for a member whom their identity provider has vouched for; `None` if they may not sign
+/// in. The session reaches this tenant only, and ends when the identity provider says so.
+pub(crate) async fn by_sso(
+    app: &App,
+    at: &Entrance,
+    code: &SignInCode,
+    now: Timestamp,
+) -> Result<Option<SignedIn>, ApiError> {
+    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
+    let member = app.platform().member(code.tenant_id, code.user_id).await?;
+    let Some((tenant, user, gate)) = member else {
+        return Ok(None);
+    };
+    let user = user.value;
+    if tenant.status != TenantStatus::Active || user.status != UserStatus::Active {
+        return Ok(None);
+    }
+    let (mut session, refresh) = begin(app, tenant.id, &user, gate.epoch, now);
+    session.sso = Some(code.connection_id);
+    if let Some(end) = code.session_ends {
+        session.ends_at = session.ends_at.min(end);
+        session.expires_at = session.expires_at.min(end);
+    }
+    let writes = app
+        .platform()
+        .begin_session(tenant.id, &user, &session, now)?;
+    vouched(app, at, tenant.id, Actor::User(user.id), now)
+        .commit(Change {
+            value: (),
+            action: Action::SignedIn,
+            target: session.id.to_string(),
+            changes: audit::differences(
+                &serde_json::json!(null),
+                &serde_json::json!({ "sso_connection": code.connection_id }),
+            ),
+            writes,
+        })
+        .await?;
+    let tokens = tokens(
+        app, &keyring, &at.issuer, tenant.id, &session, &refresh, now,
+    )?;
+    Ok(Some(SignedIn {
+        tenant,
+        user,
+        tokens,
+    }))
+}
+
 fn begin(
     app: &App,
     tenant: TenantId,
@@ -332,6 +391,7 @@ fn begin(
         created_at: now,
         expires_at: after(IDLE),
         ends_at: after(ABSOLUTE),
+        sso: None,
     };
     (session, refresh)
 }

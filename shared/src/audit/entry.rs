@@ -83,10 +83,15 @@ pub enum Action {
     SignInFailed,
     SignedOut,
     RefreshTokenReused,
+    SsoConnectionCreated,
+    SsoConnectionUpdated,
+    SsoConnectionDeleted,
+    SsoLinked,
+    SsoRefused,
 }
 
 impl Action {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 35] = [
         Self::TenantCreated,
         Self::TenantUpdated,
         Self::UserCreated,
@@ -117,6 +122,11 @@ impl Action {
         Self::SignInFailed,
         Self::SignedOut,
         Self::RefreshTokenReused,
+        Self::SsoConnectionCreated,
+        Self::SsoConnectionUpdated,
+        Self::SsoConnectionDeleted,
+        Self::SsoLinked,
+        Self::SsoRefused,
     ];
 
     pub fn name(self) -> &'static str {
@@ -151,6 +161,11 @@ impl Action {
             Self::SignInFailed => "session.sign_in_failed",
             Self::SignedOut => "session.signed_out",
             Self::RefreshTokenReused => "session.refresh_token_reused",
+            Self::SsoConnectionCreated => "sso_connection.created",
+            Self::SsoConnectionUpdated => "sso_connection.updated",
+            Self::SsoConnectionDeleted => "sso_connection.deleted",
+            Self::SsoLinked => "sso_connection.subject_linked",
+            Self::SsoRefused => "sso_connection.sign_in_refused",
         }
     }
 }

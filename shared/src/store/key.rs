@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::audit::minute_of;
 use crate::id::{
-    AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId, TenantId,
-    UserId,
+    AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId,
+    SsoConnectionId, TenantId, UserId,
 };
 use crate::limit::RateLimit;
 
@@ -60,6 +60,9 @@ pub(crate) enum Sort {
     Destination(DestinationId),
     /// How many destinations there are.
     DestinationCount,
+    SsoConnection(SsoConnectionId),
+    /// Whom a subject of an identity provider is; the hash covers the subject.
+    SsoLink(SsoConnectionId, String),
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -74,6 +77,7 @@ pub(crate) enum List {
     Seals,
     Jobs,
     Destinations,
+    SsoConnections,
 }
 
 impl Key {
@@ -91,7 +95,9 @@ impl Key {
             | Sort::Job(_)
             | Sort::JobCount
             | Sort::Destination(_)
-            | Sort::DestinationCount => partition(tenant),
+            | Sort::DestinationCount
+            | Sort::SsoConnection(_)
+            | Sort::SsoLink(..) => partition(tenant),
             Sort::Event(id) | Sort::EventPart(id, _) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
@@ -123,6 +129,8 @@ impl Key {
             Sort::Breaker(_) => "BREAKER".to_owned(),
             Sort::Destination(id) => format!("DST#{id}"),
             Sort::DestinationCount => "DESTINATIONS".to_owned(),
+            Sort::SsoConnection(id) => format!("SSO#{id}"),
+            Sort::SsoLink(connection, hash) => format!("SSOLINK#{connection}#{hash}"),
         };
         Self { pk, sk }
     }
@@ -156,6 +164,7 @@ impl List {
             Self::Seals => (partition(tenant), "SEAL#".to_owned()),
             Self::Jobs => (partition(tenant), "JOB#".to_owned()),
             Self::Destinations => (partition(tenant), "DST#".to_owned()),
+            Self::SsoConnections => (partition(tenant), "SSO#".to_owned()),
         }
     }
 
@@ -171,6 +180,7 @@ impl List {
             Self::Seals => "audit-checkpoints",
             Self::Jobs => "jobs",
             Self::Destinations => "destinations",
+            Self::SsoConnections => "sso-connections",
         }
     }
 }

@@ -83,7 +83,8 @@ impl List {
             | Self::Sessions(_)
             | Self::Endpoints
             | Self::Jobs
-            | Self::Destinations => Table::Platform,
+            | Self::Destinations
+            | Self::SsoConnections => Table::Platform,
             Self::Events => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
@@ -99,7 +100,8 @@ impl List {
             | Self::Audit
             | Self::Seals
             | Self::Jobs
-            | Self::Destinations => None,
+            | Self::Destinations
+            | Self::SsoConnections => None,
         }
     }
 
@@ -111,7 +113,8 @@ impl List {
             | Self::Roles
             | Self::Sessions(_)
             | Self::Endpoints
-            | Self::Destinations => false,
+            | Self::Destinations
+            | Self::SsoConnections => false,
         }
     }
 
@@ -127,7 +130,8 @@ impl List {
             | Self::Audit
             | Self::Seals
             | Self::Jobs
-            | Self::Destinations => {
+            | Self::Destinations
+            | Self::SsoConnections => {
                 Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
             }
             Self::Events => {

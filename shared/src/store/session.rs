@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Role,
     audit::Action,
-    id::{SessionId, UserId},
+    id::{SessionId, SsoConnectionId, UserId},
     problem::ApiError,
     store::{
         Change, Conflict, Db, Page, PageRequest, StoreError, TenantStore,
@@ -40,6 +40,10 @@ pub(crate) struct Session {
     pub(crate) expires_at: i64,
     /// Unix seconds: the end of the session however much it is used.
     pub(crate) ends_at: i64,
+    /// The connection whose identity provider vouched for the person. Its word is good in this tenant only:
+    /// such a session must neither lead to another tenant nor change how the person signs in elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sso: Option<SsoConnectionId>,
 }
 
 /// A session as its user sees it.
