@@ -78,7 +78,7 @@ pub(crate) async fn get_destination(
     Ok(tagged(store.destination(id).await?, &caller))
 }
 
-/// Changes the given fields; workers follow within ten seconds.
+/// Changes the given fields.
 #[utoipa::path(patch, path = "/v1/destinations/{id}", tag = "integrations", request_body = DestinationPatchIn,
     params(
         ("id" = String, Path),
@@ -162,7 +162,7 @@ pub(crate) async fn test_destination(
     Ok(Json(sent.into()))
 }
 
-/// Removes the destination. What is still to be delivered there is given up.
+/// Removes the destination.
 #[utoipa::path(delete, path = "/v1/destinations/{id}", tag = "integrations",
     params(
         ("id" = String, Path),

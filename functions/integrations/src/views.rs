@@ -3,6 +3,7 @@
 mod destination;
 mod endpoint;
 mod jobs;
+mod overlap;
 mod rejection;
 mod scheme;
 

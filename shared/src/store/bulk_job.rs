@@ -16,7 +16,7 @@ use crate::{
     problem::ApiError,
     store::{
         Change, Conflict, EventFilter, Page, PageRequest, StoreError, TenantStore, Versioned,
-        change::{IntoWrite, number, read_versioned, text},
+        change::{IntoWrite, number, text},
         db::{Filter, Table, Write},
         key::{Key, List, Sort},
         list::Listing,
@@ -152,12 +152,7 @@ impl JobState {
 
 impl TenantStore {
     pub async fn job(&self, id: JobId) -> Result<Versioned<BulkJob>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Job(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::Job(id)).await
     }
 
     /// Latest first.

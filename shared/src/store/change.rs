@@ -232,6 +232,18 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     Ok(serde_dynamo::from_item(item)?)
 }
 
+impl TenantStore {
+    /// The tenant's row of the platform table as its type, with its version. One consistent read.
+    pub(super) async fn platform_row<T: DeserializeOwned>(
+        &self,
+        sort: &Sort,
+    ) -> Result<Versioned<T>, StoreError> {
+        let key = Key::new(self.tenant, sort).attributes();
+        let item = self.db().get(Table::Platform, key, true).await?;
+        read_versioned(item.ok_or(StoreError::NotFound)?)
+    }
+}
+
 /// A stored row as its type, with its version.
 pub(crate) fn read_versioned<T: DeserializeOwned>(item: Item) -> Result<Versioned<T>, StoreError> {
     let version = item

@@ -19,7 +19,7 @@ use crate::{
     seal::{Purpose, Sealed, Secret},
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
-        change::{IntoWrite, number, read_versioned},
+        change::{IntoWrite, number},
         db::{Filter, Table, Write},
         key::{Key, List, Sort},
         list::Listing,
@@ -89,12 +89,7 @@ impl TenantStore {
         &self,
         id: DestinationId,
     ) -> Result<Versioned<Destination>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Destination(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::Destination(id)).await
     }
 
     /// In the order of their making.

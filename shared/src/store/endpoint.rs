@@ -17,7 +17,7 @@ use crate::{
     seal::{self, Purpose, Sealed, Secret},
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
-        change::{read_versioned, text},
+        change::text,
         db::{Filter, Table},
         key::{Key, List, Sort},
         list::Listing,
@@ -106,12 +106,7 @@ impl Endpoint {
 
 impl TenantStore {
     pub async fn endpoint(&self, id: EndpointId) -> Result<Versioned<Endpoint>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Endpoint(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::Endpoint(id)).await
     }
 
     /// In the order of their making.

@@ -258,13 +258,7 @@ impl TenantStore {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .into_write()?;
         let row = self.event_row(event, content, EventState::Processed, attempt)?;
-        let writer = self.db().writer(Table::Events)?;
-        let update = writer
-            .update(&row.key, &row.expression())
-            .condition_expression(row.condition)
-            .set_expression_attribute_names(Some(row.names))
-            .set_expression_attribute_values(Some(row.values))
-            .into_write()?;
+        let update = row.into_write(self.db())?;
         let mut writes = vec![
             Write {
                 item: marker,
@@ -374,13 +368,7 @@ impl TenantStore {
         if let Some(of) = of {
             row = row.also("duplicate_of", text(of));
         }
-        let writer = self.db().writer(Table::Events)?;
-        let item = writer
-            .update(&row.key, &row.expression())
-            .condition_expression(row.condition)
-            .set_expression_attribute_names(Some(row.names))
-            .set_expression_attribute_values(Some(row.values))
-            .into_write()?;
+        let item = row.into_write(self.db())?;
         let mut writes = vec![Write {
             item,
             conflict: Conflict::Done,
@@ -394,7 +382,9 @@ impl TenantStore {
         }
         if let Some(of) = counted {
             let key = Key::new(self.tenant, &Sort::Event(of));
-            let item = writer
+            let item = self
+                .db()
+                .writer(Table::Events)?
                 .update(&key, "SET last_duplicate_at = :at ADD duplicates :one")
                 .condition_expression("attribute_exists(pk)")
                 .expression_attribute_values(":at", text(event.event.made_at()))

@@ -12,7 +12,7 @@ use crate::{
     problem::ApiError,
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
-        change::{IntoWrite, number, read_versioned},
+        change::{IntoWrite, number},
         db::{Filter, Table, Write},
         gate::GateChange,
         key::{Key, List, Sort},
@@ -49,12 +49,7 @@ pub struct RolePatch {
 
 impl TenantStore {
     pub async fn role(&self, id: RoleId) -> Result<Versioned<CustomRole>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Role(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::Role(id)).await
     }
 
     /// In the order in which they were made.

@@ -12,7 +12,7 @@ use crate::{
     seal,
     store::{
         Change, Conflict, Page, PageRequest, PlatformStore, StoreError, TenantStore, Versioned,
-        change::{read, read_versioned, text},
+        change::{read, text},
         db::{Filter, Item, Table},
         key::{Key, List, Sort},
         list::Listing,
@@ -87,12 +87,7 @@ impl TenantStore {
         &self,
         id: SsoConnectionId,
     ) -> Result<Versioned<SsoConnection>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::SsoConnection(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::SsoConnection(id)).await
     }
 
     /// In the order of their making.

@@ -9,7 +9,7 @@ use crate::{
     id::TenantId,
     store::{
         Change, Conflict, StoreError, TenantStore, Versioned,
-        change::{IntoWrite, number, read_versioned},
+        change::{IntoWrite, number},
         db::{Table, Write},
         key::{Key, Sort},
     },
@@ -45,12 +45,7 @@ impl TenantStore {
     }
 
     pub async fn tenant(&self) -> Result<Versioned<Tenant>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Tenant);
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::Tenant).await
     }
 
     /// The patch applied to `from`; yields the row as it will be.

@@ -66,12 +66,7 @@ pub struct UserFilter {
 
 impl TenantStore {
     pub async fn user(&self, id: UserId) -> Result<Versioned<User>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::User(id));
-        let item = self
-            .db()
-            .get(Table::Platform, key.attributes(), true)
-            .await?;
-        read_versioned(item.ok_or(StoreError::NotFound)?)
+        self.platform_row(&Sort::User(id)).await
     }
 
     /// In the order in which they joined.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::{
     app::App,
     id::EndpointId,
@@ -42,8 +44,8 @@ pub(super) async fn greet(
     app: &App,
     listener: &Listener,
     request: &RawRequest<'_>,
+    now: Timestamp,
 ) -> Result<Option<Answer>, ApiError> {
-    let now = app.clock.now();
     let Some(handshake) = handshake_pending(&listener.scheme, listener.arrival(now), request)
     else {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! Accepting a vendor's request: raw bytes in, one queue message out. Nothing in the body is acted
 //! on here; only a request whose signature holds becomes a [`Verified`] delivery.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use jiff::Timestamp;
@@ -25,6 +25,7 @@ use crate::{
         scheme::{EventField, Proof, Scheme, SignatureSource},
         split::{Split, split},
         vendor_key::{self, VendorKeys},
+        verify::Authentic,
     },
 };
 
@@ -70,50 +71,33 @@ pub enum Receipt {
 /// An unknown address, a disabled endpoint, a client whose address is not allowed and a signature
 /// that does not hold are one and the same refusal; a body over the limits is named as such.
 pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiError> {
-    let now = app.clock.now();
-    let Some(listener) = app.endpoints.get(app, incoming.address, now).await? else {
-        tracing::info!("a webhook for an unknown address was refused");
-        return Err(ApiError::NotVerified);
-    };
-    let request = RawRequest {
-        method: incoming.method,
-        url: incoming.url,
-        headers: Headers::Map(incoming.headers),
-        body: incoming.body,
+    let door = Door::reach(app, &incoming).await?;
+    let (listener, request) = (&*door.listener, &door.request);
+    let authentic = match door.admit() {
+        Ok(authentic) => authentic,
+        Err(refusal @ Refusal::Proof(_)) => match greet(app, listener, request, door.now).await? {
+            Some(answer) => return Ok(Receipt::Handshake(answer)),
+            None => return Err(door.refuse(&refusal).await),
+        },
+        Err(refusal) => return Err(door.refuse(&refusal).await),
     };
     let scheme = &*listener.scheme;
-    let vendor_keys = keys_for(app, &listener, incoming.client, &request, now).await;
-    let door = Door {
-        app,
-        listener: &listener,
-        incoming: &incoming,
-        vendor_keys: &vendor_keys,
-        now,
-    };
-    let authentic = match admit(&listener, incoming.client, &request, &vendor_keys, now) {
-        Ok(authentic) => authentic,
-        Err(refusal @ Refusal::Proof(_)) => match greet(app, &listener, &request).await? {
-            Some(answer) => return Ok(Receipt::Handshake(answer)),
-            None => return Err(door.refuse(&request, &refusal).await),
-        },
-        Err(refusal) => return Err(door.refuse(&request, &refusal).await),
-    };
     if let Some(url) = subscription(scheme, incoming.body) {
         let job = Job::Confirmation {
             tenant: listener.tenant,
             endpoint: listener.endpoint,
             url,
         };
-        send(app, &listener, job.text().map_err(ApiError::Internal)?).await?;
+        send(app, listener, job.text().map_err(ApiError::Internal)?).await?;
         return Ok(Receipt::Handshake(Answer::text(String::new())));
     }
     if let Some(handshake) = handshake(scheme, &listener.keys, authentic, incoming.body) {
         return Ok(Receipt::Handshake(handshake));
     }
     if let Err(over) = door.count(1).await {
-        return Err(door.refuse(&request, &Refusal::OverLimit(over)).await);
+        return Err(door.refuse(&Refusal::OverLimit(over)).await);
     }
-    let event = door.enqueue(&request, Carries::Body).await?;
+    let event = door.enqueue(Carries::Body).await?;
     match reply(scheme) {
         Some(answer) => Ok(Receipt::Handshake(answer)),
         None => Ok(Receipt::Accepted(event)),
@@ -134,33 +118,15 @@ pub async fn receive_batch(
     app: &App,
     incoming: Incoming<'_>,
 ) -> Result<Vec<ItemReceipt>, ApiError> {
-    let now = app.clock.now();
-    let Some(listener) = app.endpoints.get(app, incoming.address, now).await? else {
-        tracing::info!("a batch for an unknown address was refused");
-        return Err(ApiError::NotVerified);
-    };
-    let request = RawRequest {
-        method: incoming.method,
-        url: incoming.url,
-        headers: Headers::Map(incoming.headers),
-        body: incoming.body,
-    };
-    let vendor_keys = keys_for(app, &listener, incoming.client, &request, now).await;
-    let door = Door {
-        app,
-        listener: &listener,
-        incoming: &incoming,
-        vendor_keys: &vendor_keys,
-        now,
-    };
-    if let Err(refusal) = admit(&listener, incoming.client, &request, &vendor_keys, now) {
-        return Err(door.refuse(&request, &refusal).await);
+    let door = Door::reach(app, &incoming).await?;
+    if let Err(refusal) = door.admit() {
+        return Err(door.refuse(&refusal).await);
     }
     let items = objects(incoming.body)?;
     if let Err(over) = door.count(1).await {
-        return Err(door.refuse(&request, &Refusal::OverLimit(over)).await);
+        return Err(door.refuse(&Refusal::OverLimit(over)).await);
     }
-    let event = door.enqueue(&request, Carries::Array).await?;
+    let event = door.enqueue(Carries::Array).await?;
     let receipt = |(place, is_object)| match is_object {
         true => Ok(event.nth(place)),
         false => Err("must be a JSON object"),
@@ -248,13 +214,52 @@ pub async fn refuse_oversized(
 /// One request at one endpoint.
 struct Door<'a> {
     app: &'a App,
-    listener: &'a Listener,
+    listener: Arc<Listener>,
     incoming: &'a Incoming<'a>,
-    vendor_keys: &'a VendorKeys,
+    request: RawRequest<'a>,
+    vendor_keys: VendorKeys,
     now: Timestamp,
 }
 
-impl Door<'_> {
+impl<'a> Door<'a> {
+    /// Finds the endpoint, and the vendor's key that the request names.
+    ///
+    /// # Errors
+    /// No enabled endpoint has the address: `NotVerified`, as for whatever is not authentic.
+    async fn reach(app: &'a App, incoming: &'a Incoming<'a>) -> Result<Self, ApiError> {
+        let now = app.clock.now();
+        let Some(listener) = app.endpoints.get(app, incoming.address, now).await? else {
+            tracing::info!("a webhook for an unknown address was refused");
+            return Err(ApiError::NotVerified);
+        };
+        let request = RawRequest {
+            method: incoming.method,
+            url: incoming.url,
+            headers: Headers::Map(incoming.headers),
+            body: incoming.body,
+        };
+        let vendor_keys = keys_for(app, &listener, incoming.client, &request, now).await;
+        Ok(Self {
+            app,
+            listener,
+            incoming,
+            request,
+            vendor_keys,
+            now,
+        })
+    }
+
+    fn admit(&self) -> Result<Authentic, Refusal> {
+        let client = self.incoming.client;
+        admit(
+            &self.listener,
+            client,
+            &self.request,
+            &self.vendor_keys,
+            self.now,
+        )
+    }
+
     /// Takes permits of the endpoint's rate limit. Only who has proved who they are gets this far:
     /// nobody else can use the permits up.
     async fn count(&self, cost: u32) -> Result<(), OverLimit> {
@@ -267,12 +272,8 @@ impl Door<'_> {
     }
 
     /// One message, however many events the body carries; their ids follow from the first's.
-    async fn enqueue(
-        &self,
-        request: &RawRequest<'_>,
-        carries: Carries,
-    ) -> Result<EventId, ApiError> {
-        let delivery = delivery(self.app, self.listener, request, carries, self.now)?;
+    async fn enqueue(&self, carries: Carries) -> Result<EventId, ApiError> {
+        let delivery = delivery(self.app, &self.listener, &self.request, carries, self.now)?;
         let event = delivery.event;
         let job = Job::delivery(Verified {
             tenant: self.listener.tenant,
@@ -281,24 +282,22 @@ impl Door<'_> {
         let message = job.text().map_err(ApiError::Internal)?;
         if message.len() > MAX_MESSAGE_LEN {
             let limit_bytes = MAX_MESSAGE_LEN;
-            return Err(self
-                .refuse(request, &Refusal::TooLarge { limit_bytes })
-                .await);
+            return Err(self.refuse(&Refusal::TooLarge { limit_bytes }).await);
         }
-        send(self.app, self.listener, message).await?;
+        send(self.app, &self.listener, message).await?;
         Ok(event)
     }
 
     /// Keeps the reason for the endpoint's owner; the sender gets the refusal's answer.
-    async fn refuse(&self, request: &RawRequest<'_>, refusal: &Refusal) -> ApiError {
+    async fn refuse(&self, refusal: &Refusal) -> ApiError {
         let endpoint = self.listener.endpoint;
         tracing::info!(endpoint.id = %endpoint, reason = %refusal, "a webhook was refused");
         let refused = Refused {
-            listener: self.listener,
+            listener: &self.listener,
             client: self.incoming.client,
             headers: self.incoming.headers,
-            request: Some(request),
-            vendor_keys: self.vendor_keys,
+            request: Some(&self.request),
+            vendor_keys: &self.vendor_keys,
             said_len: None,
             refusal,
             now: self.now,

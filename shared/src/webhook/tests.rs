@@ -1,5 +1,6 @@
 //! Properties that hold for every scheme.
 
+pub(super) mod dispatched;
 mod mutations;
 mod round_trip;
 mod vectors;

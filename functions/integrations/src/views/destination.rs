@@ -15,6 +15,8 @@ use shared::{
 };
 use utoipa::ToSchema;
 
+use crate::views::overlap::{LONGEST_OVERLAP_HOURS, one_day};
+
 const MOST_ENDPOINTS: usize = 50;
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -191,12 +193,6 @@ pub(crate) struct KeyRotationIn {
     #[garde(range(max = LONGEST_OVERLAP_HOURS))]
     #[schema(minimum = 0, maximum = 168, default = 24)]
     pub(crate) overlap_hours: u16,
-}
-
-const LONGEST_OVERLAP_HOURS: u16 = 7 * 24;
-
-fn one_day() -> u16 {
-    24
 }
 
 /// What came of a test event.

@@ -15,6 +15,8 @@ use shared::{
 };
 use utoipa::ToSchema;
 
+use crate::views::overlap::{LONGEST_OVERLAP_HOURS, one_day};
+
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointIn {
@@ -193,10 +195,4 @@ pub(crate) struct RotationIn {
     #[garde(range(max = LONGEST_OVERLAP_HOURS))]
     #[schema(minimum = 0, maximum = 168, default = 24)]
     pub(crate) overlap_hours: u16,
-}
-
-const LONGEST_OVERLAP_HOURS: u16 = 7 * 24;
-
-fn one_day() -> u16 {
-    24
 }

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, TransactWriteItem},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -10,8 +13,9 @@ use crate::{
     id::EventId,
     queue::EventRef,
     store::{
-        Attempt, EventState, StoreError, TenantStore,
-        change::{number, text},
+        Attempt, Db, EventState, StoreError, TenantStore,
+        change::{IntoWrite, number, text},
+        db::Table,
         key::{Key, Sort, event_list},
     },
 };
@@ -53,6 +57,16 @@ pub(super) struct RowUpdate {
 impl RowUpdate {
     pub(super) fn expression(&self) -> String {
         format!("SET {} ADD attempt_count :one", self.set.join(", "))
+    }
+
+    /// The update as a part of a transaction.
+    pub(super) fn into_write(self, db: &Db) -> Result<TransactWriteItem, StoreError> {
+        db.writer(Table::Events)?
+            .update(&self.key, &self.expression())
+            .condition_expression(self.condition)
+            .set_expression_attribute_names(Some(self.names))
+            .set_expression_attribute_values(Some(self.values))
+            .into_write()
     }
 
     /// Sets one more attribute.
