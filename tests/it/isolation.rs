@@ -30,7 +30,7 @@ async fn another_tenants_ids_name_nothing() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 29);
+    assert!(tried >= 29, "only {tried} routes name a resource");
     // Nothing that was tried has changed anything.
     for path in [
         "/v1/users",

@@ -7,80 +7,51 @@ use utoipa::{PartialSchema, ToSchema, openapi};
 
 use crate::access::Role;
 
-/// What a caller may be allowed to do in its own tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permission {
-    MeRead,
-    MeUpdate,
-    TenantRead,
-    TenantUpdate,
-    UsersRead,
-    UsersWrite,
-    OwnersWrite,
-    RolesRead,
-    RolesWrite,
-    EndpointsRead,
-    EndpointsWrite,
-    EventsRead,
-    EventsReplay,
-    JobsRead,
-    JobsWrite,
-    DestinationsRead,
-    DestinationsWrite,
-    AuditRead,
-    SsoRead,
-    SsoWrite,
+/// One row per permission: its name in code and its text form.
+macro_rules! permissions {
+    ($($variant:ident => $name:literal,)+) => {
+        /// What a caller may be allowed to do in its own tenant.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission {
+            $($variant,)+
+        }
+
+        impl Permission {
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+permissions! {
+    MeRead => "me:read",
+    MeUpdate => "me:update",
+    TenantRead => "tenant:read",
+    TenantUpdate => "tenant:update",
+    UsersRead => "users:read",
+    UsersWrite => "users:write",
+    OwnersWrite => "owners:write",
+    RolesRead => "roles:read",
+    RolesWrite => "roles:write",
+    EndpointsRead => "webhook_endpoints:read",
+    EndpointsWrite => "webhook_endpoints:write",
+    EventsRead => "events:read",
+    EventsReplay => "events:replay",
+    JobsRead => "jobs:read",
+    JobsWrite => "jobs:write",
+    DestinationsRead => "destinations:read",
+    DestinationsWrite => "destinations:write",
+    AuditRead => "audit:read",
+    SsoRead => "sso:read",
+    SsoWrite => "sso:write",
 }
 
 impl Permission {
-    pub const ALL: &[Self] = &[
-        Self::MeRead,
-        Self::MeUpdate,
-        Self::TenantRead,
-        Self::TenantUpdate,
-        Self::UsersRead,
-        Self::UsersWrite,
-        Self::OwnersWrite,
-        Self::RolesRead,
-        Self::RolesWrite,
-        Self::EndpointsRead,
-        Self::EndpointsWrite,
-        Self::EventsRead,
-        Self::EventsReplay,
-        Self::JobsRead,
-        Self::JobsWrite,
-        Self::DestinationsRead,
-        Self::DestinationsWrite,
-        Self::AuditRead,
-        Self::SsoRead,
-        Self::SsoWrite,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MeRead => "me:read",
-            Self::MeUpdate => "me:update",
-            Self::TenantRead => "tenant:read",
-            Self::TenantUpdate => "tenant:update",
-            Self::UsersRead => "users:read",
-            Self::UsersWrite => "users:write",
-            Self::OwnersWrite => "owners:write",
-            Self::RolesRead => "roles:read",
-            Self::RolesWrite => "roles:write",
-            Self::EndpointsRead => "webhook_endpoints:read",
-            Self::EndpointsWrite => "webhook_endpoints:write",
-            Self::EventsRead => "events:read",
-            Self::EventsReplay => "events:replay",
-            Self::JobsRead => "jobs:read",
-            Self::JobsWrite => "jobs:write",
-            Self::DestinationsRead => "destinations:read",
-            Self::DestinationsWrite => "destinations:write",
-            Self::AuditRead => "audit:read",
-            Self::SsoRead => "sso:read",
-            Self::SsoWrite => "sso:write",
-        }
-    }
-
     /// The list for people: a Markdown table of each permission and the built-in roles that have it.
     pub fn table() -> String {
         let mut table = "| permission | user | admin | owner |\n|---|---|---|---|\n".to_owned();

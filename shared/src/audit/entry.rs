@@ -50,131 +50,73 @@ impl Origin {
     }
 }
 
-/// Every kind of entry. The text form is what clients filter by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    TenantCreated,
-    TenantUpdated,
-    UserCreated,
-    UserUpdated,
-    UserDeleted,
-    UserSuspended,
-    UserReactivated,
-    SessionRevoked,
-    SessionsRevoked,
-    RoleCreated,
-    RoleUpdated,
-    RoleDeleted,
-    EndpointCreated,
-    EndpointUpdated,
-    EndpointDeleted,
-    EndpointSecretRotated,
-    EndpointSecretPlanted,
-    EndpointTokenOffered,
-    EventReplayed,
-    JobCreated,
-    JobCancelled,
-    JobEnded,
-    DestinationCreated,
-    DestinationUpdated,
-    DestinationDeleted,
-    DestinationKeyRotated,
-    SignedIn,
-    SignInFailed,
-    SignedOut,
-    RefreshTokenReused,
-    SsoConnectionCreated,
-    SsoConnectionUpdated,
-    SsoConnectionDeleted,
-    SsoLinked,
-    SsoRefused,
+/// One row per kind of entry: its name in code and the text form that clients filter by.
+macro_rules! actions {
+    ($($variant:ident => $name:literal,)+) => {
+        /// Every kind of entry. The text form is what clients filter by.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            $($variant,)+
+        }
+
+        impl Action {
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Action {
-    pub const ALL: [Self; 35] = [
-        Self::TenantCreated,
-        Self::TenantUpdated,
-        Self::UserCreated,
-        Self::UserUpdated,
-        Self::UserDeleted,
-        Self::UserSuspended,
-        Self::UserReactivated,
-        Self::SessionRevoked,
-        Self::SessionsRevoked,
-        Self::RoleCreated,
-        Self::RoleUpdated,
-        Self::RoleDeleted,
-        Self::EndpointCreated,
-        Self::EndpointUpdated,
-        Self::EndpointDeleted,
-        Self::EndpointSecretRotated,
-        Self::EndpointSecretPlanted,
-        Self::EndpointTokenOffered,
-        Self::EventReplayed,
-        Self::JobCreated,
-        Self::JobCancelled,
-        Self::JobEnded,
-        Self::DestinationCreated,
-        Self::DestinationUpdated,
-        Self::DestinationDeleted,
-        Self::DestinationKeyRotated,
-        Self::SignedIn,
-        Self::SignInFailed,
-        Self::SignedOut,
-        Self::RefreshTokenReused,
-        Self::SsoConnectionCreated,
-        Self::SsoConnectionUpdated,
-        Self::SsoConnectionDeleted,
-        Self::SsoLinked,
-        Self::SsoRefused,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TenantCreated => "tenant.created",
-            Self::TenantUpdated => "tenant.updated",
-            Self::UserCreated => "user.created",
-            Self::UserUpdated => "user.updated",
-            Self::UserDeleted => "user.deleted",
-            Self::UserSuspended => "user.suspended",
-            Self::UserReactivated => "user.reactivated",
-            Self::SessionRevoked => "session.revoked",
-            Self::SessionsRevoked => "session.all_revoked",
-            Self::RoleCreated => "role.created",
-            Self::RoleUpdated => "role.updated",
-            Self::RoleDeleted => "role.deleted",
-            Self::EndpointCreated => "webhook_endpoint.created",
-            Self::EndpointUpdated => "webhook_endpoint.updated",
-            Self::EndpointDeleted => "webhook_endpoint.deleted",
-            Self::EndpointSecretRotated => "webhook_endpoint.secret_rotated",
-            Self::EndpointSecretPlanted => "webhook_endpoint.secret_planted",
-            Self::EndpointTokenOffered => "webhook_endpoint.token_offered",
-            Self::EventReplayed => "event.replayed",
-            Self::JobCreated => "job.created",
-            Self::JobCancelled => "job.cancelled",
-            Self::JobEnded => "job.ended",
-            Self::DestinationCreated => "destination.created",
-            Self::DestinationUpdated => "destination.updated",
-            Self::DestinationDeleted => "destination.deleted",
-            Self::DestinationKeyRotated => "destination.key_rotated",
-            Self::SignedIn => "session.signed_in",
-            Self::SignInFailed => "session.sign_in_failed",
-            Self::SignedOut => "session.signed_out",
-            Self::RefreshTokenReused => "session.refresh_token_reused",
-            Self::SsoConnectionCreated => "sso_connection.created",
-            Self::SsoConnectionUpdated => "sso_connection.updated",
-            Self::SsoConnectionDeleted => "sso_connection.deleted",
-            Self::SsoLinked => "sso_connection.subject_linked",
-            Self::SsoRefused => "sso_connection.sign_in_refused",
-        }
-    }
+actions! {
+    TenantCreated => "tenant.created",
+    TenantUpdated => "tenant.updated",
+    UserCreated => "user.created",
+    UserUpdated => "user.updated",
+    UserDeleted => "user.deleted",
+    UserSuspended => "user.suspended",
+    UserReactivated => "user.reactivated",
+    SessionRevoked => "session.revoked",
+    SessionsRevoked => "session.all_revoked",
+    RoleCreated => "role.created",
+    RoleUpdated => "role.updated",
+    RoleDeleted => "role.deleted",
+    EndpointCreated => "webhook_endpoint.created",
+    EndpointUpdated => "webhook_endpoint.updated",
+    EndpointDeleted => "webhook_endpoint.deleted",
+    EndpointSecretRotated => "webhook_endpoint.secret_rotated",
+    EndpointSecretPlanted => "webhook_endpoint.secret_planted",
+    EndpointTokenOffered => "webhook_endpoint.token_offered",
+    EventReplayed => "event.replayed",
+    JobCreated => "job.created",
+    JobCancelled => "job.cancelled",
+    JobEnded => "job.ended",
+    DestinationCreated => "destination.created",
+    DestinationUpdated => "destination.updated",
+    DestinationDeleted => "destination.deleted",
+    DestinationKeyRotated => "destination.key_rotated",
+    SignedIn => "session.signed_in",
+    SignInFailed => "session.sign_in_failed",
+    SignedOut => "session.signed_out",
+    RefreshTokenReused => "session.refresh_token_reused",
+    SsoConnectionCreated => "sso_connection.created",
+    SsoConnectionUpdated => "sso_connection.updated",
+    SsoConnectionDeleted => "sso_connection.deleted",
+    SsoLinked => "sso_connection.subject_linked",
+    SsoRefused => "sso_connection.sign_in_refused",
 }
 
 impl FromStr for Action {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|action| action.name() == text);
+        let found = Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.name() == text);
         found.ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|action| action.name()).collect();
             format!("must be one of {}", names.join(", "))
