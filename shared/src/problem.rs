@@ -41,6 +41,8 @@ pub enum ApiError {
     TooLarge { limit_bytes: usize },
     #[error("the body must be sent as {expected}")]
     UnsupportedMediaType { expected: &'static str },
+    #[error("the body must be sent as it is, without a Content-Encoding")]
+    UnsupportedCoding,
     #[error("{} of the request's values {} not valid", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     Invalid(Vec<FieldError>),
     #[error("the limit of {} requests in {} s is reached", .0.limit.requests, .0.limit.per_seconds)]
@@ -144,7 +146,7 @@ impl ApiError {
                 StatusCode::PRECONDITION_FAILED,
             ),
             Self::TooLarge { .. } => ("too-large", "Body too large", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::UnsupportedMediaType { .. } => (
+            Self::UnsupportedMediaType { .. } | Self::UnsupportedCoding => (
                 "unsupported-media-type",
                 "Unsupported media type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -222,6 +224,11 @@ impl ApiError {
                 vec![(header::RETRY_AFTER, RETRY_AFTER_S)]
             }
             Self::RateLimited(over) => limit_headers(over),
+            // RFC 9110 section 15.5.16: which codings would have been taken.
+            Self::UnsupportedCoding => vec![(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            )],
             Self::Malformed(_)
             | Self::Forbidden(_)
             | Self::NotAllowed(_)

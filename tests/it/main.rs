@@ -7,6 +7,7 @@ mod admission;
 mod audit;
 mod audit_log;
 mod auth;
+mod bad_input;
 mod batches;
 mod breakers;
 mod budgets;

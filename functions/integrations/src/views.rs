@@ -7,6 +7,7 @@ mod overlap;
 mod rejection;
 mod scheme;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,19 +110,27 @@ pub(crate) struct EventDetailOut {
     /// The body as JSON where it is JSON, else as text; `null` where it is neither.
     #[schema(value_type = Object)]
     payload: Value,
+    /// The body in Base64 (RFC 4648 section 4), where it is neither JSON nor text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_base64: Option<String>,
 }
 
 impl EventDetailOut {
     pub(crate) fn new(mut event: Event, payload: Option<Vec<u8>>) -> Self {
         let bytes = payload.unwrap_or_default();
-        let payload = serde_json::from_slice(&bytes)
-            .or_else(|_| String::from_utf8(bytes).map(Value::String))
-            .unwrap_or(Value::Null);
+        let (payload, payload_base64) = match serde_json::from_slice(&bytes) {
+            Ok(json) => (json, None),
+            Err(_) => match String::from_utf8(bytes) {
+                Ok(text) => (Value::String(text), None),
+                Err(binary) => (Value::Null, Some(STANDARD.encode(binary.as_bytes()))),
+            },
+        };
         Self {
             content_type: event.content_type.take(),
             attempts: std::mem::take(&mut event.attempts),
             event: event.into(),
             payload,
+            payload_base64,
         }
     }
 }

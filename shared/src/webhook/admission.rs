@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     SecretExpired { at: Timestamp },
     #[error("it is over the limit of {} requests in {} s", .0.limit.requests, .0.limit.per_seconds)]
     OverLimit(OverLimit),
+    #[error("the body is compressed: `Content-Encoding` is `{coding}`")]
+    Encoded { coding: String },
     #[error("the body has more than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
 }
@@ -38,6 +40,7 @@ impl Refusal {
             Self::Proof(error) => error.verdict().as_str(),
             Self::SecretExpired { .. } => "secret_expired",
             Self::OverLimit(_) => "rate_limited",
+            Self::Encoded { .. } => "content_encoding",
             Self::TooLarge { .. } => "too_large",
         }
     }
@@ -49,6 +52,7 @@ impl Refusal {
                 ApiError::NotVerified
             }
             Self::OverLimit(over) => ApiError::RateLimited(*over),
+            Self::Encoded { .. } => ApiError::UnsupportedCoding,
             Self::TooLarge { limit_bytes } => ApiError::TooLarge {
                 limit_bytes: *limit_bytes,
             },
@@ -81,8 +85,12 @@ pub(crate) fn admit(
     // Newest first, so a secret that is good matches before an expired one.
     let matched = authentic.matched_secret();
     let secret = matched.and_then(|index| listener.secrets.get(index));
-    match secret.and_then(|secret| secret.expires_at.filter(|_| !secret.is_good(now))) {
-        Some(at) => Err(Refusal::SecretExpired { at }),
+    if let Some(at) = secret.and_then(|secret| secret.expires_at.filter(|_| !secret.is_good(now))) {
+        return Err(Refusal::SecretExpired { at });
+    }
+    // What would be stored is not what the vendor meant, and nobody would know if its end were missing.
+    match request.headers.coding() {
+        Some(coding) => Err(Refusal::Encoded { coding }),
         None => Ok(authentic),
     }
 }

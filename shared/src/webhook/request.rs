@@ -54,6 +54,16 @@ impl<'a> Headers<'a> {
             Lines::None | Lines::Several => None,
         }
     }
+
+    /// How the body is compressed, as `Content-Encoding` says (RFC 9110 section 8.4); `None` when it is not.
+    pub(crate) fn coding(self) -> Option<String> {
+        let coding = match self.lines("content-encoding") {
+            Lines::None => return None,
+            Lines::One(value) => String::from_utf8_lossy(value).trim().to_ascii_lowercase(),
+            Lines::Several => "several codings".to_owned(),
+        };
+        (!coding.is_empty() && coding != "identity").then(|| coding.chars().take(40).collect())
+    }
 }
 
 impl<'a> From<&'a HeaderMap> for Headers<'a> {

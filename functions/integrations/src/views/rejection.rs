@@ -18,8 +18,8 @@ pub(crate) struct RejectionOut {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     source_ip: Option<String>,
-    /// `malformed`, `bad_signature`, `stale`, `secret_expired`, `address_not_allowed`, `rate_limited`
-    /// or `too_large`.
+    /// `malformed`, `bad_signature`, `stale`, `secret_expired`, `address_not_allowed`, `rate_limited`,
+    /// `content_encoding` or `too_large`.
     #[schema(example = "bad_signature")]
     reason: String,
     /// The reason in words.

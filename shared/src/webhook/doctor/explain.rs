@@ -161,6 +161,21 @@ fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<Stri
     ))
 }
 
+/// What is wrong with the time in a token, a certificate's message or a body.
+fn outdated(error: &VerifyError, now_unix_s: i64) -> Option<String> {
+    let (what, by_s) = match error {
+        VerifyError::Expired { by_s } => ("it expired at", i64::try_from(*by_s).ok()?),
+        VerifyError::Stale { by_s, .. } => ("it was made at", i64::try_from(*by_s).ok()?),
+        VerifyError::Future { by_s, .. } => ("it was made at", -i64::try_from(*by_s).ok()?),
+        _ => return None,
+    };
+    Some(format!(
+        "{what} {}, our clock says {}: a late delivery, or a clock that is wrong",
+        utc(now_unix_s.saturating_sub(by_s)),
+        utc(now_unix_s)
+    ))
+}
+
 fn utc(unix_s: i64) -> String {
     Instant::from_second(unix_s).map_or_else(|_| format!("{unix_s} s"), |time| time.to_string())
 }
@@ -175,6 +190,9 @@ fn hints<S: AsRef<[u8]>>(
     error: &VerifyError,
 ) -> Vec<String> {
     let mut hints = Vec::new();
+    // A signature's own line of the clock tells more.
+    let is_told = clock_skew(wire, request.headers, now_unix_s).is_some();
+    hints.extend(outdated(error, now_unix_s).filter(|_| !is_told));
     if !carries_proof(wire, request.headers) {
         let others: Vec<&str> = presets::all()
             .filter(|other| other.name != scheme.name)
@@ -191,6 +209,12 @@ fn hints<S: AsRef<[u8]>>(
     }
     if *error != VerifyError::SignatureMismatch {
         return hints;
+    }
+    if let Some(coding) = request.headers.coding() {
+        hints.push(format!(
+            "the body is compressed ({coding}): a signature over what is inside does not match, and a body sent \
+             without Content-Encoding would"
+        ));
     }
     let passes = |request: &RawRequest<'_>, secrets: &[&[u8]]| {
         !matches!(
