@@ -17,7 +17,7 @@ use crate::{
     time::Clock,
     trust,
     vendor::BreakerCache,
-    webhook::{EndpointCache, RejectionLog, VendorKeyCache},
+    webhook::{EndpointCache, Numbering, RejectionLog, VendorKeyCache},
 };
 
 /// One function instance. Cheap to clone.
@@ -35,6 +35,7 @@ pub struct Parts {
     pub(crate) db: Db,
     pub(crate) queue: Queue,
     pub(crate) endpoints: EndpointCache,
+    pub(crate) numbering: Numbering,
     pub(crate) rejections: RejectionLog,
     pub(crate) vendor_keys: VendorKeyCache,
     pub(crate) limits: LimitCache,
@@ -82,6 +83,7 @@ impl App {
             ids: IdGen::default(),
             calls,
             endpoints: EndpointCache::default(),
+            numbering: Numbering::default(),
             rejections: RejectionLog::default(),
             vendor_keys: VendorKeyCache::default(),
             limits: LimitCache::default(),

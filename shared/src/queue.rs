@@ -5,14 +5,17 @@
 mod batch;
 mod job;
 mod page;
+mod reception;
 
 pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
 pub use job::{Body, Brought, Delivery, EventRef, Job};
 
 pub use page::send_page;
+pub use reception::Reception;
 
 pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
 pub(crate) use page::{send_page_later, send_replays};
+pub(crate) use reception::Number;
 
 use std::time::Duration;
 

@@ -37,7 +37,7 @@ pub use destination::{
 pub use endpoint::{
     Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,
 };
-pub use event::{Attempt, Event, EventFilter, EventState, Outcome};
+pub use event::{Attempt, Event, EventFilter, EventState, Ledger, Outcome, Tally};
 pub use gate::MOST_ROLES;
 pub use platform::PlatformStore;
 pub use rejection::Rejection;

@@ -27,12 +27,14 @@ mod custom;
 mod encoding;
 mod form_body;
 mod greeting;
+mod numbering;
 mod pointer;
 mod receive;
 mod rejections;
 mod retry;
 mod secret;
 mod split;
+mod story;
 mod timestamp;
 mod xml;
 
@@ -47,8 +49,10 @@ pub use receive::{
 };
 pub use retry::RetryPolicy;
 pub use secret::{check_secrets, first_secrets, new_secret};
+pub use story::{Beside, Step, StepKind, story};
 
 pub(crate) use cache::{EndpointCache, opened_secrets};
+pub(crate) use numbering::Numbering;
 pub(crate) use rejections::RejectionLog;
 pub(crate) use vendor_key::VendorKeyCache;
 

@@ -8,10 +8,10 @@ use local::{
     fault::{Answer, Fault},
     pump::Redeliver,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    harness::{Endpoint, Stack},
+    harness::{Client, Endpoint, Stack},
     storm::{all_events, chance, count, seeds, send_all, settle},
 };
 
@@ -148,6 +148,38 @@ impl Storm {
         );
     }
 
+    /// The books balance, and name what the senders were told, endpoint by endpoint.
+    async fn check_ledger(&self, owner: &Client) {
+        self.stack.advance_s(1);
+        let since = jiff::Timestamp::from_second(self.stack.now_s() - 29 * 86_400).unwrap();
+        let path = format!("/v1/events/ledger?since={since}");
+        let ledger = owner.get(&path).await.status(200);
+        assert_eq!(ledger["complete"], true, "{ledger}");
+        assert_eq!(ledger["balanced"], true, "{ledger}");
+        let count = |tally: &Value, of: &str| tally[of].as_u64().unwrap();
+        let mut accepted = 0;
+        for tally in ledger["endpoints"].as_array().unwrap() {
+            let told = self.accepted.values();
+            let told: Vec<_> = told
+                .filter(|(endpoint, _)| tally["endpoint_id"] == **endpoint)
+                .collect();
+            let effects: BTreeSet<_> = told.iter().collect();
+            let states = ["processed", "retrying", "dead", "ignored", "queued"];
+            let sum: u64 = states.iter().map(|state| count(tally, state)).sum();
+            assert_eq!(count(tally, "accepted"), sum, "{tally}");
+            assert_eq!(count(tally, "accepted"), told.len() as u64, "{tally}");
+            assert_eq!(count(tally, "processed"), effects.len() as u64, "{tally}");
+            assert_eq!(
+                count(tally, "ignored"),
+                count(tally, "duplicates"),
+                "{tally}"
+            );
+            accepted += count(tally, "accepted");
+        }
+        assert_eq!(count(&ledger["total"], "accepted"), accepted);
+        assert_eq!(accepted, self.accepted.len() as u64);
+    }
+
     /// No more faults; what was given up in the storm is replayed.
     async fn calm(&self) {
         let hits: u32 = self
@@ -172,6 +204,7 @@ impl Storm {
 
     async fn check(&self) {
         let owner = self.stack.again("acme").await;
+        self.check_ledger(&owner).await;
         let mut applied = Vec::new();
         for (id, event) in all_events(&owner).await {
             let vendor = self.accepted.get(&id).expect("no event was made up");

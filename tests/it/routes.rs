@@ -128,7 +128,9 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/webhook-endpoints/{id}/rejections"),
         get("/v1/webhook-schemes"),
         get("/v1/events"),
+        get("/v1/events/ledger"),
         get("/v1/events/{id}"),
+        get("/v1/events/{id}/explain"),
         row(Method::POST, "/v1/events/{id}:replay", None),
         // A dry run, because each tenant may have few unfinished jobs.
         row(

@@ -14,13 +14,15 @@ use shared::{
     id::EventId,
     problem::{ApiError, Problem},
     queue::send_replay,
-    store::{JobKind, Page, PageRequest},
+    store::{JobKind, Page, PageRequest, StoreError},
+    webhook::{Beside, story},
 };
 
 use crate::{
     jobs,
     views::{
-        BulkReplayIn, DryRunOut, EventDetailOut, EventOut, EventQuery, JobOut, MAX_COUNT, ReplayOut,
+        BulkReplayIn, DryRunOut, EventDetailOut, EventOut, EventQuery, JobOut, LedgerOut,
+        LedgerQuery, MAX_COUNT, ReplayOut, StoryOut,
     },
 };
 
@@ -51,6 +53,53 @@ pub(crate) async fn get_event(
     let store = caller.authorize(Permission::EventsRead)?;
     let (event, payload) = store.event(id).await?;
     Ok(Json(EventDetailOut::new(event, payload)))
+}
+
+/// What arrived in a span of time, by endpoint and state; by default in the last 24 hours. The books balance:
+/// `accepted` is the sum of the states. An event is in them once a worker has first seen it, and an answer
+/// reads at most about 20,000 events: `counted_until` says where to go on.
+#[utoipa::path(get, path = "/v1/events/ledger", tag = "integrations", params(LedgerQuery), responses(
+    (status = 200, description = "The ledger", body = LedgerOut),
+    (status = 422, description = "An empty span", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_ledger(
+    caller: Caller,
+    Query(query): Query<LedgerQuery>,
+) -> Result<Json<LedgerOut>, ApiError> {
+    let store = caller.authorize(Permission::EventsRead)?;
+    let (since, until) = query.span(caller.now())?;
+    let ledger = store.event_ledger(since, until).await?;
+    Ok(Json(LedgerOut::new(since, until, ledger)))
+}
+
+/// The event's whole story in order: received, verified, deduplicated, each attempt and replay, where it
+/// stands and why, and what happens next.
+#[utoipa::path(get, path = "/v1/events/{id}/explain", tag = "integrations", params(("id" = String, Path)), responses(
+    (status = 200, description = "The story", body = StoryOut),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn explain_event(
+    caller: Caller,
+    Path(id): Path<EventId>,
+) -> Result<Json<StoryOut>, ApiError> {
+    let store = caller.authorize(Permission::EventsRead)?;
+    let (event, _) = store.event(id).await?;
+    let endpoint = match store.endpoint(event.endpoint_id).await {
+        Ok(endpoint) => Some(endpoint.value),
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let beside = Beside {
+        endpoint: endpoint.as_ref(),
+        deliveries: Vec::new(),
+    };
+    let steps = story(&event, beside);
+    Ok(Json(StoryOut {
+        id,
+        state: event.state,
+        steps,
+    }))
 }
 
 /// Sends the event through the worker once more.

@@ -26,7 +26,9 @@ pub fn routes() -> Routes {
         .with(routes!(endpoints::list_rejections))
         .with(routes!(endpoints::list_schemes))
         .with(routes!(events::list_events))
+        .with(routes!(events::get_ledger))
         .with(routes!(events::get_event))
+        .with(routes!(events::explain_event))
         .with(routes!(events::replay_event))
         .with(routes!(events::replay_events))
         .with(routes!(

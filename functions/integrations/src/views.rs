@@ -3,6 +3,7 @@
 mod destination;
 mod endpoint;
 mod jobs;
+mod ledger;
 mod overlap;
 mod rejection;
 mod scheme;
@@ -25,6 +26,7 @@ pub(crate) use endpoint::{
     EndpointCreatedOut, EndpointIn, EndpointOut, EndpointPatchIn, HandshakeOut, RotationIn,
 };
 pub(crate) use jobs::{BulkReplayIn, DryRunOut, JobOut, JobQuery, MAX_COUNT};
+pub(crate) use ledger::{LedgerOut, LedgerQuery, StoryOut};
 pub(crate) use rejection::RejectionsOut;
 pub(crate) use scheme::{SchemeOut, SchemesOut};
 

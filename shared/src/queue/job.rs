@@ -12,6 +12,7 @@ use crate::{
     app::App,
     audit::{Actor, Origin},
     id::{EndpointId, EventId, JobId, TenantId},
+    queue::{Number, Reception},
     seal::Sealed,
     store::TenantStore,
     webhook::{Verified, scheme::Scheme},
@@ -86,6 +87,10 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) custom_scheme: Option<Box<Scheme>>,
     pub(crate) received_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reception: Option<Reception>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<Number>,
     /// The headers that say what the event is.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,

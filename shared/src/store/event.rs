@@ -1,12 +1,14 @@
 //! Received events. An event is applied at most once: its row, the marker of the vendor's event
 //! and the effect change in one transaction.
 
+mod ledger;
 mod row;
 mod selection;
 
+pub use ledger::{Ledger, Tally};
 pub(crate) use row::EventContent;
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,7 +18,7 @@ use crate::{
     audit::{self, Action},
     id::{EndpointId, EventId},
     problem::ApiError,
-    queue::{Body, EventRef},
+    queue::{Body, EventRef, Reception},
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore,
         change::{IntoWrite, number, put, read, text},
@@ -76,6 +78,10 @@ pub struct Attempt {
     pub outcome: Outcome,
     pub detail: String,
     pub duration_ms: u64,
+    /// When the next attempt is due, after one that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -106,6 +112,14 @@ pub struct Event {
     /// When the last of them arrived.
     #[serde(default)]
     pub last_duplicate_at: Option<Timestamp>,
+    #[serde(default)]
+    pub reception: Option<Reception>,
+    /// Events that came in its request; `None` for it alone.
+    #[serde(default)]
+    pub of_items: Option<u64>,
+    /// When replays were asked for.
+    #[serde(default)]
+    pub replays: Vec<Timestamp>,
     /// The event that was applied in this one's place.
     #[serde(default)]
     pub duplicate_of: Option<EventId>,
@@ -207,13 +221,19 @@ impl TenantStore {
         let item = self
             .db()
             .writer(Table::Events)?
-            .update(&key, "SET #state = :queued, generation = :next")
+            .update(
+                &key,
+                "SET #state = :queued, generation = :next, \
+                 replays = list_append(if_not_exists(replays, :none), :replay)",
+            )
             .condition_expression("generation = :generation AND #state = :state")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":queued", text(EventState::Queued.name()))
             .expression_attribute_values(":state", text(event.state.name()))
             .expression_attribute_values(":generation", number(event.generation))
             .expression_attribute_values(":next", number(event.generation + 1))
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":replay", AttributeValue::L(vec![text(self.now)]))
             .into_write()?;
         let from = json!({ "state": event.state.name() });
         Ok(Change {

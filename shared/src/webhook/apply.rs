@@ -249,7 +249,10 @@ impl Run<'_> {
 
     /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
     async fn retry(&self, work: &Work, reason: &str, after: Duration) -> Ended {
-        let attempt = self.note(Outcome::Retry, reason);
+        let attempt = Attempt {
+            next_at: self.started.checked_add(after).ok(),
+            ..self.note(Outcome::Retry, reason)
+        };
         let content = work.content.as_ref().map(Content::as_stored);
         let kept = self
             .store
@@ -299,6 +302,7 @@ impl Run<'_> {
             outcome,
             detail: detail.to_owned(),
             duration_ms: u64::try_from(took).unwrap_or(0),
+            next_at: None,
         }
     }
 }

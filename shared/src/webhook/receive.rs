@@ -11,7 +11,7 @@ use crate::{
     id::{EventId, TenantId},
     limit::{self, OverLimit},
     problem::ApiError,
-    queue::{Body, Carries, Delivery, Job, MAX_MESSAGE_LEN},
+    queue::{Body, Carries, Delivery, Job, MAX_MESSAGE_LEN, Reception},
     store::{Key, Sort},
     webhook::{
         admission::{Refusal, admit},
@@ -97,7 +97,7 @@ pub async fn receive(app: &App, incoming: Incoming<'_>) -> Result<Receipt, ApiEr
     if let Err(over) = door.count(1).await {
         return Err(door.refuse(&Refusal::OverLimit(over)).await);
     }
-    let event = door.enqueue(Carries::Body).await?;
+    let event = door.enqueue(authentic, Carries::Body).await?;
     match reply(scheme) {
         Some(answer) => Ok(Receipt::Handshake(answer)),
         None => Ok(Receipt::Accepted(event)),
@@ -119,14 +119,15 @@ pub async fn receive_batch(
     incoming: Incoming<'_>,
 ) -> Result<Vec<ItemReceipt>, ApiError> {
     let door = Door::reach(app, &incoming).await?;
-    if let Err(refusal) = door.admit() {
-        return Err(door.refuse(&refusal).await);
-    }
+    let authentic = match door.admit() {
+        Ok(authentic) => authentic,
+        Err(refusal) => return Err(door.refuse(&refusal).await),
+    };
     let items = objects(incoming.body)?;
     if let Err(over) = door.count(1).await {
         return Err(door.refuse(&Refusal::OverLimit(over)).await);
     }
-    let event = door.enqueue(Carries::Array).await?;
+    let event = door.enqueue(authentic, Carries::Array).await?;
     let receipt = |(place, is_object)| match is_object {
         true => Ok(event.nth(place)),
         false => Err("must be a JSON object"),
@@ -272,8 +273,13 @@ impl<'a> Door<'a> {
     }
 
     /// One message, however many events the body carries; their ids follow from the first's.
-    async fn enqueue(&self, carries: Carries) -> Result<EventId, ApiError> {
-        let delivery = delivery(self.app, &self.listener, &self.request, carries, self.now)?;
+    async fn enqueue(&self, authentic: Authentic, carries: Carries) -> Result<EventId, ApiError> {
+        let (number, numbered) = self.app.numbering.take(self.listener.endpoint);
+        let delivery = Delivery {
+            reception: Some(self.reception(authentic)),
+            number: Some(number),
+            ..delivery(self.app, &self.listener, &self.request, carries, self.now)?
+        };
         let event = delivery.event;
         let job = Job::delivery(Verified {
             tenant: self.listener.tenant,
@@ -285,7 +291,21 @@ impl<'a> Door<'a> {
             return Err(self.refuse(&Refusal::TooLarge { limit_bytes }).await);
         }
         send(self.app, &self.listener, message).await?;
+        numbered.sent();
         Ok(event)
+    }
+
+    fn reception(&self, authentic: Authentic) -> Reception {
+        let matched = authentic.matched_secret();
+        let secret = matched.and_then(|index| self.listener.secrets.get(index));
+        let signed_at = authentic.signed_at_unix_s();
+        Reception {
+            client: self.incoming.client,
+            size_bytes: self.request.body.len(),
+            secret_set_at: secret.map(|secret| secret.created_at),
+            secret_expires_at: secret.and_then(|secret| secret.expires_at),
+            signed_at: signed_at.and_then(|at| Timestamp::from_second(at).ok()),
+        }
     }
 
     /// Keeps the reason for the endpoint's owner; the sender gets the refusal's answer.
@@ -327,6 +347,8 @@ fn delivery(
         scheme,
         custom_scheme,
         received_at: now,
+        reception: None,
+        number: None,
         headers: names.into_iter().filter_map(pair).collect(),
         body: Body::of(request.body).map_err(ApiError::Internal)?,
         carries,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     id::EventId,
-    queue::EventRef,
+    queue::{EventRef, Number, Reception},
     store::{
         Attempt, Db, EventState, StoreError, TenantStore,
         change::{IntoWrite, number, text},
@@ -33,6 +33,10 @@ pub(crate) struct EventContent<'a> {
     pub(crate) vendor_event_id: Option<&'a str>,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) received_at: Timestamp,
+    pub(crate) reception: Option<&'a Reception>,
+    pub(crate) number: Option<&'a Number>,
+    /// Events that its message carries.
+    pub(crate) of_items: usize,
     /// Deflated.
     pub(crate) payload: &'a [u8],
 }
@@ -107,7 +111,7 @@ impl TenantStore {
         ]);
         let mut names = HashMap::from([("#state".to_owned(), "state".to_owned())]);
         for (at, (name, value)) in self
-            .content_attributes(event, content)
+            .content_attributes(event, content)?
             .into_iter()
             .enumerate()
         {
@@ -134,9 +138,9 @@ impl TenantStore {
         &self,
         event: &EventRef,
         content: Option<&EventContent<'_>>,
-    ) -> Vec<(&'static str, AttributeValue)> {
+    ) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
         let Some(content) = content else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let inline = content.payload.get(..PART_LEN).unwrap_or(content.payload);
         let mut attributes = vec![
@@ -162,7 +166,21 @@ impl TenantStore {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, text(value?)))),
         );
-        attributes
+        if let Some(reception) = content.reception {
+            attributes.push(("reception", serde_dynamo::to_attribute_value(reception)?));
+        }
+        if let Some(of) = content.number {
+            attributes.push(("run", text(&of.run)));
+            attributes.push(("number", number(of.at)));
+            if !of.unsent.is_empty() {
+                let unsent = serde_dynamo::to_attribute_value(&of.unsent)?;
+                attributes.push(("unsent", unsent));
+            }
+        }
+        if content.of_items > 1 {
+            attributes.push(("of_items", number(content.of_items)));
+        }
+        Ok(attributes)
     }
 
     /// What of the payload does not fit the row.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     id::EventId,
-    queue::{Body, Carries, Delivery, EventRef, Job},
+    queue::{Body, Carries, Delivery, EventRef, Job, Number, Reception},
     seal,
     store::EventContent,
     webhook::{
@@ -49,6 +49,10 @@ pub(super) struct Content {
     identity: EventIdentity,
     pub(super) content_type: Option<String>,
     pub(super) received_at: Timestamp,
+    reception: Option<Reception>,
+    number: Option<Number>,
+    /// Events that its message carries.
+    of_items: usize,
     dedupe_days: u16,
     pub(super) body: Vec<u8>,
     payload: Vec<u8>,
@@ -79,6 +83,9 @@ impl Content {
             vendor_event_id: self.identity.vendor_event_id.as_deref(),
             content_type: self.content_type.as_deref(),
             received_at: self.received_at,
+            reception: self.reception.as_ref(),
+            number: self.number.as_ref(),
+            of_items: self.of_items,
             payload: &self.payload,
         }
     }
@@ -195,6 +202,9 @@ impl<'a> Parcel<'a> {
                 identity: draft.identity.clone(),
                 content_type: self.content_type.clone(),
                 received_at: self.delivery.received_at,
+                reception: self.delivery.reception.clone(),
+                number: self.delivery.number.clone(),
+                of_items: self.drafts.len(),
                 dedupe_days: self.dedupe_days,
                 payload: Body::deflate(&body).map_err(|error| permanent(&error))?,
                 body,
