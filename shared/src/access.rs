@@ -1,5 +1,6 @@
 //! Who is calling and what they may do. A tenant's data is opened by [`Caller::authorize`] only.
 
+mod api_key;
 mod caller;
 pub mod explain;
 mod gate;
@@ -14,7 +15,7 @@ pub mod sign_in;
 pub mod sso;
 mod token;
 
-pub use caller::{Caller, Origin, Strict};
+pub use caller::{Caller, Member, Origin, Principal, Strict};
 pub use gate::GATE_STALENESS;
 pub use keyring::Jwk;
 pub use permission::Permission;
@@ -22,6 +23,7 @@ pub use permissions::Permissions;
 pub use role::Role;
 pub use token::ACCESS_TOKEN_LIFETIME_S;
 
+pub(crate) use api_key::{ApiKeyCache, KeyToken};
 pub(crate) use gate::{Gate, GateCache, MARK_LIFETIME_S, Standing};
 pub(crate) use token::TokenError;
 

@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use jiff::Timestamp;
 
 use crate::{
-    access::{GateCache, Keyring, KeyringCache, MasterKey},
+    access::{ApiKeyCache, GateCache, Keyring, KeyringCache, MasterKey},
     config::Config,
     egress::Egress,
     id::IdGen,
@@ -41,6 +41,7 @@ pub struct Parts {
     pub(crate) limits: LimitCache,
     pub(crate) breakers: BreakerCache,
     pub(crate) gates: GateCache,
+    pub(crate) api_keys: ApiKeyCache,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -89,6 +90,7 @@ impl App {
             limits: LimitCache::default(),
             breakers: BreakerCache::default(),
             gates: GateCache::default(),
+            api_keys: ApiKeyCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

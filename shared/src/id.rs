@@ -44,6 +44,7 @@ kinds! {
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
+    ApiKeyKind "key" "api key id";
 }
 
 pub type TenantId = Id<TenantKind>;
@@ -57,6 +58,7 @@ pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;
 pub type DestinationId = Id<DestinationKind>;
+pub type ApiKeyId = Id<ApiKeyKind>;
 
 /// An identifier of one kind of thing.
 pub struct Id<K> {
@@ -236,6 +238,34 @@ impl<K: Kind> utoipa::ToSchema for Id<K> {
             .collect::<String>()
             .into()
     }
+}
+
+/// Whole groups of five bytes as eight letters of the ids' alphabet.
+pub(crate) fn encode_base32(bytes: &[u8]) -> String {
+    let letter = |index: u64| char::from(ALPHABET.get(index as usize).copied().unwrap_or(b'0'));
+    let group = |five: &[u8]| {
+        let bits = five
+            .iter()
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        (0..8).rev().map(move |at| letter(bits >> (at * 5) & 31))
+    };
+    bytes.chunks_exact(5).flat_map(group).collect()
+}
+
+/// The inverse of [`encode_base32`]; `None` for other letters or an incomplete group.
+pub(crate) fn decode_base32(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(8) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 8 * 5);
+    for eight in text.as_bytes().chunks_exact(8) {
+        let bits = eight.iter().try_fold(0_u64, |bits, byte| {
+            let digit = ALPHABET.iter().position(|letter| letter == byte)?;
+            Some(bits << 5 | digit as u64)
+        })?;
+        bytes.extend_from_slice(bits.to_be_bytes().get(3..)?);
+    }
+    Some(bytes)
 }
 
 fn capitalised(word: &str) -> String {

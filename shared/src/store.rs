@@ -1,6 +1,7 @@
 //! The two doors to data. [`TenantStore`] holds one tenant and can name no other; [`PlatformStore`]
 //! serves only what has no tenant yet. Every write is a [`Change`]: it carries its audit entry.
 
+mod api_key;
 mod audit_log;
 mod breaker;
 mod bulk_job;
@@ -26,6 +27,7 @@ mod tenant;
 mod trail;
 mod user;
 
+pub use api_key::{ApiKey, MadeApiKey, NewApiKey};
 pub use audit_log::{InclusionProof, SealedPart};
 pub use bulk_job::{BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents};
 pub use change::{Change, Versioned};

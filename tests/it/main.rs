@@ -4,6 +4,7 @@
 
 mod access_matrix;
 mod admission;
+mod api_keys;
 mod audit;
 mod audit_log;
 mod auth;

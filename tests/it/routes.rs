@@ -52,6 +52,19 @@ pub(crate) fn all() -> Vec<Route> {
             "/v1/auth/sso/token",
             Some(json!({ "code": "x" })),
         ),
+        get("/v1/tenant/api-keys"),
+        row(
+            Method::POST,
+            "/v1/tenant/api-keys",
+            Some(json!({ "name": "K", "permissions": ["users:read"] })),
+        ),
+        get("/v1/tenant/api-keys/{id}"),
+        row(Method::DELETE, "/v1/tenant/api-keys/{id}", None),
+        row(
+            Method::POST,
+            "/v1/tenant/api-keys/{id}:rotate",
+            Some(json!({ "overlap_hours": 0 })),
+        ),
         get("/v1/tenant/sso-connections"),
         row(
             Method::POST,
@@ -210,6 +223,7 @@ pub(crate) struct Resources {
     job: String,
     destination: String,
     sso_connection: String,
+    api_key: String,
     entry: String,
 }
 
@@ -230,6 +244,9 @@ impl Resources {
             .post("/v1/tenant/sso-connections", sso_connection())
             .await;
         let sso_connection = text(&connection.status(201)["id"]);
+        let new = json!({ "name": "K", "permissions": ["users:read"] });
+        let api_key = owner.post("/v1/tenant/api-keys", new).await;
+        let api_key = text(&api_key.status(201)["id"]);
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
@@ -240,6 +257,7 @@ impl Resources {
             job,
             destination,
             sso_connection,
+            api_key,
             entry,
         }
     }
@@ -299,6 +317,7 @@ impl Resources {
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
             path if path.starts_with("/v1/destinations/") => &self.destination,
+            path if path.starts_with("/v1/tenant/api-keys/") => &self.api_key,
             path if path.contains("/sso-connections/") || path.contains("/sso/saml/") => {
                 &self.sso_connection
             }
@@ -314,7 +333,7 @@ impl Resources {
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 8] {
+    pub(crate) fn marks(&self) -> [&str; 9] {
         [
             &self.user,
             &self.role,
@@ -323,6 +342,7 @@ impl Resources {
             &self.job,
             &self.destination,
             &self.sso_connection,
+            &self.api_key,
             &self.entry,
         ]
     }

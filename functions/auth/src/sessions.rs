@@ -20,11 +20,12 @@ pub(crate) async fn list_sessions(
     caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<SessionOut>>, ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeRead)?;
-    let page = store.sessions(caller.user(), &query.page()?).await?;
-    Ok(Json(page.map(|session| {
-        SessionOut::new(&session, caller.session())
-    })))
+    let page = store.sessions(member.user, &query.page()?).await?;
+    Ok(Json(
+        page.map(|session| SessionOut::new(&session, member.session)),
+    ))
 }
 
 /// Ends one of the caller's sessions: its refresh token at once, its access tokens within five seconds.
@@ -36,8 +37,9 @@ pub(crate) async fn delete_session(
     Strict(caller): Strict,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeUpdate)?;
-    store.revoke_session(caller.user(), id).await?;
+    store.revoke_session(member.user, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -47,7 +49,8 @@ pub(crate) async fn delete_session(
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn revoke_sessions(Strict(caller): Strict) -> Result<StatusCode, ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeUpdate)?;
-    store.revoke_sessions(caller.user()).await?;
+    store.revoke_sessions(member.user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
-//! The caller's tenant and its roles.
+//! The caller's tenant, its roles, API keys and identity providers.
 
+mod api_keys;
 mod roles;
 mod sso;
 mod views;
@@ -23,6 +24,9 @@ pub fn routes() -> Routes {
             roles::update_role,
             roles::delete_role
         ))
+        .with(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .with(routes!(api_keys::get_api_key, api_keys::delete_api_key))
+        .with(routes!(api_keys::rotate_api_key))
         .with(routes!(
             sso::list_sso_connections,
             sso::create_sso_connection

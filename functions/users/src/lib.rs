@@ -175,8 +175,9 @@ async fn set_status(
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn get_me(caller: Caller) -> Result<Tagged<UserOut>, ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeRead)?;
-    Ok(tagged(store.user(caller.user()).await?))
+    Ok(tagged(store.user(member.user).await?))
 }
 
 /// Changes the caller's own name.
@@ -191,8 +192,9 @@ async fn update_me(
     seen: IfMatch,
     Body(patch): Body<MePatchIn>,
 ) -> Result<Tagged<UserOut>, ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeUpdate)?;
-    let current = seen.check(store.user(caller.user()).await?)?;
+    let current = seen.check(store.user(member.user).await?)?;
     Ok(tagged(
         store
             .update_user(

@@ -10,13 +10,15 @@ use lambda_http::request::RequestContext;
 use crate::{
     access::{
         Gate, Permission, Permissions, Role, TokenError,
+        api_key::{self, Freshness},
         gate::{Ticket, TurnedAway},
         sign_in::Entrance,
         token,
     },
     app::App,
     audit::{Actor, Origin as AuditOrigin},
-    id::{SessionId, TenantId, UserId},
+    http::ClientAddress,
+    id::{ApiKeyId, SessionId, TenantId, UserId},
     problem::ApiError,
     store::{self, TenantStore},
 };
@@ -27,13 +29,27 @@ use crate::{
 pub struct Caller {
     app: App,
     tenant: TenantId,
-    user: UserId,
-    role: Role,
+    principal: Principal,
     permissions: Permissions,
     gate: Arc<Gate>,
-    session: SessionId,
     now: Timestamp,
     origin: AuditOrigin,
+}
+
+/// Who is behind a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    Member(Member),
+    /// A key of the tenant's: nobody's profile, sessions or password are its own.
+    Key(ApiKeyId),
+}
+
+/// A signed-in person in one tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    pub user: UserId,
+    pub role: Role,
+    pub session: SessionId,
 }
 
 /// The address under which this request's client knows the API: also the issuer of its tokens.
@@ -49,7 +65,7 @@ impl Caller {
         Ok(TenantStore::open(
             &self.app,
             self.tenant,
-            Actor::User(self.user),
+            self.principal.actor(),
             self.origin.clone(),
             self.now,
         ))
@@ -59,12 +75,21 @@ impl Caller {
         self.tenant
     }
 
-    pub fn user(&self) -> UserId {
-        self.user
+    pub fn principal(&self) -> Principal {
+        self.principal
     }
 
-    pub fn role(&self) -> Role {
-        self.role
+    /// The person, on routes that are about one.
+    ///
+    /// # Errors
+    /// `NotAllowed` for an API key.
+    pub fn member(&self) -> Result<Member, ApiError> {
+        match self.principal {
+            Principal::Member(member) => Ok(member),
+            Principal::Key(_) => Err(ApiError::NotAllowed(
+                "this is about a signed-in person: an API key has no profile, sessions or password",
+            )),
+        }
     }
 
     /// All that the caller may do.
@@ -105,10 +130,6 @@ impl Caller {
         ))
     }
 
-    pub fn session(&self) -> SessionId {
-        self.session
-    }
-
     /// The request's time: read once, used for everything the request does.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -135,21 +156,39 @@ impl FromRequestParts<App> for Strict {
     }
 }
 
-enum Freshness {
-    Cached,
-    Now,
+impl Principal {
+    fn actor(self) -> Actor {
+        match self {
+            Self::Member(member) => Actor::User(member.user),
+            Self::Key(id) => Actor::Key(id),
+        }
+    }
 }
 
 impl Caller {
     async fn of(parts: &mut Parts, app: &App, freshness: Freshness) -> Result<Self, ApiError> {
-        let token = bearer(parts)?.to_owned();
+        let credential = bearer(parts)?.to_owned();
         let now = app.clock.now();
-        let issuer = Origin::of(parts, app);
-        let claims = verified(app, &issuer.0, &token, now).await?;
-        let gate = match freshness {
-            Freshness::Cached => app.gate(claims.tenant, now).await?,
-            Freshness::Now => app.gate_now(claims.tenant, now).await?,
+        let caller = if credential.starts_with(api_key::PREFIX) {
+            Self::by_key(parts, app, &credential, freshness, now).await?
+        } else {
+            Self::by_token(parts, app, &credential, freshness, now).await?
         };
+        let actor = caller.principal.actor().to_string();
+        store::own(caller.tenant, &actor, now)?;
+        Ok(caller)
+    }
+
+    async fn by_token(
+        parts: &Parts,
+        app: &App,
+        token: &str,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let issuer = Origin::of(parts, app);
+        let claims = verified(app, &issuer.0, token, now).await?;
+        let gate = gate(app, claims.tenant, freshness, now).await?;
         let ticket = Ticket {
             user: claims.sub,
             session: claims.sid,
@@ -157,20 +196,55 @@ impl Caller {
             epoch: claims.epoch,
         };
         let role = gate.admit(&ticket, now).map_err(turned_away)?;
-        // A custom role that is gone leaves its bearer with what everybody may.
-        let permissions = gate.permissions(role).unwrap_or(Permissions::SELF);
-        store::own(claims.tenant, &Actor::User(claims.sub).to_string(), now)?;
+        let member = Member {
+            user: claims.sub,
+            role,
+            session: claims.sid,
+        };
         Ok(Self {
             app: app.clone(),
             tenant: claims.tenant,
-            user: claims.sub,
-            role,
-            permissions,
+            principal: Principal::Member(member),
+            // A custom role that is gone leaves its bearer with what everybody may.
+            permissions: gate.permissions(role).unwrap_or(Permissions::SELF),
             gate,
-            session: claims.sid,
             now,
             origin: AuditOrigin::of(parts),
         })
+    }
+
+    async fn by_key(
+        parts: &Parts,
+        app: &App,
+        text: &str,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let client = ClientAddress::of(parts);
+        let (tenant, key) = api_key::admit(app, text, client, freshness, now).await?;
+        let gate = gate(app, tenant, freshness, now).await?;
+        gate.admit_key().map_err(turned_away)?;
+        Ok(Self {
+            app: app.clone(),
+            tenant,
+            principal: Principal::Key(key.id),
+            permissions: key.permissions.without(Permissions::NOT_FOR_KEYS),
+            gate,
+            now,
+            origin: AuditOrigin::of(parts),
+        })
+    }
+}
+
+async fn gate(
+    app: &App,
+    tenant: TenantId,
+    freshness: Freshness,
+    now: Timestamp,
+) -> Result<Arc<Gate>, store::StoreError> {
+    match freshness {
+        Freshness::Cached => app.gate(tenant, now).await,
+        Freshness::Now => app.gate_now(tenant, now).await,
     }
 }
 
@@ -208,7 +282,7 @@ fn bearer(parts: &Parts) -> Result<&str, ApiError> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(ApiError::Unauthenticated(
-            "this needs an access token: `Authorization: Bearer …`",
+            "this needs an access token or an API key: `Authorization: Bearer …`",
         ));
     };
     let text = value.to_str().unwrap_or_default();
@@ -218,7 +292,7 @@ fn bearer(parts: &Parts) -> Result<&str, ApiError> {
     token
         .map(|(_, token)| token.trim())
         .ok_or(ApiError::Unauthenticated(
-            "the Authorization header must be `Bearer` and an access token",
+            "the Authorization header must be `Bearer` and an access token or an API key",
         ))
 }
 

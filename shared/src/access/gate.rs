@@ -96,6 +96,14 @@ impl Gate {
         }
     }
 
+    /// An API key has no role, epoch or session of which a mark could speak.
+    pub(crate) fn admit_key(&self) -> Result<(), TurnedAway> {
+        match self.status {
+            TenantStatus::Active => Ok(()),
+            TenantStatus::Suspended => Err(TurnedAway::TenantSuspended),
+        }
+    }
+
     /// What a role allows here. `None` for a custom role that this tenant does not have.
     pub(crate) fn permissions(&self, role: Role) -> Option<Permissions> {
         match role {

@@ -47,6 +47,8 @@ permissions! {
     DestinationsRead => "destinations:read",
     DestinationsWrite => "destinations:write",
     AuditRead => "audit:read",
+    ApiKeysRead => "api_keys:read",
+    ApiKeysWrite => "api_keys:write",
     SsoRead => "sso:read",
     SsoWrite => "sso:write",
 }

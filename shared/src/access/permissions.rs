@@ -12,6 +12,9 @@ impl Permissions {
     /// What every signed-in member may, whatever their role: see and rename themselves, sign out.
     pub const SELF: Self = Self(bit(Permission::MeRead) | bit(Permission::MeUpdate));
 
+    /// What no API key may hold: it is nobody's profile, and one that makes keys would outlive its end.
+    pub const NOT_FOR_KEYS: Self = Self(Self::SELF.0 | bit(Permission::ApiKeysWrite));
+
     pub fn all() -> Self {
         Permission::ALL.iter().copied().collect()
     }

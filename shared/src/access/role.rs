@@ -41,6 +41,8 @@ impl Role {
             | Permission::JobsWrite
             | Permission::DestinationsWrite
             | Permission::AuditRead
+            | Permission::ApiKeysRead
+            | Permission::ApiKeysWrite
             | Permission::SsoRead => self >= Self::Admin,
             // Who may make and unmake owners: what an owner has and an administrator has not.
             Permission::OwnersWrite => self >= Self::Owner,

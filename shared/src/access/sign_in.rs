@@ -285,18 +285,19 @@ async fn end_family(
 
 /// Ends the caller's session, and its access tokens within the staleness of the gate.
 pub async fn logout(caller: &Caller) -> Result<(), ApiError> {
+    let member = caller.member()?;
     let store = caller.authorize(Permission::MeUpdate)?;
     let change = Change {
         value: (),
         action: Action::SignedOut,
-        target: caller.session().to_string(),
+        target: member.session.to_string(),
         changes: Default::default(),
-        writes: vec![store.end_session(caller.user(), caller.session())?],
+        writes: vec![store.end_session(member.user, member.session)?],
     };
     match store.commit(change).await {
         // Ended already: what the client wants is so.
         Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => {
-            Ok(store.mark_sessions(&[caller.session()]).await?)
+            Ok(store.mark_sessions(&[member.session]).await?)
         }
         Err(error) => Err(error.into()),
     }

@@ -10,13 +10,15 @@ use utoipa::ToSchema;
 
 use crate::{
     http::ClientAddress,
-    id::{AuditId, JobId, TenantId, UserId},
+    id::{ApiKeyId, AuditId, JobId, TenantId, UserId},
 };
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     User(UserId),
+    /// An API key, whoever made it.
+    Key(ApiKeyId),
     /// A bulk job, which a user has started.
     Job(JobId),
     /// The platform itself: a worker or a schedule.
@@ -27,6 +29,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => write!(f, "{id}"),
+            Self::Key(id) => write!(f, "{id}"),
             Self::Job(id) => write!(f, "{id}"),
             Self::System => f.write_str("system"),
         }
@@ -84,6 +87,9 @@ actions! {
     RoleCreated => "role.created",
     RoleUpdated => "role.updated",
     RoleDeleted => "role.deleted",
+    ApiKeyCreated => "api_key.created",
+    ApiKeyRotated => "api_key.rotated",
+    ApiKeyDeleted => "api_key.deleted",
     EndpointCreated => "webhook_endpoint.created",
     EndpointUpdated => "webhook_endpoint.updated",
     EndpointDeleted => "webhook_endpoint.deleted",
@@ -140,7 +146,7 @@ pub struct Entry {
     pub tenant_id: TenantId,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// A user's id, a bulk job's id, or `system`.
+    /// A user's id, an API key's id, a bulk job's id, or `system`.
     pub actor: String,
     #[schema(example = "user.updated")]
     pub action: String,

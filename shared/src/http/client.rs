@@ -15,6 +15,11 @@ use crate::app::App;
 pub struct ClientAddress(pub Option<IpAddr>);
 
 impl ClientAddress {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let address = Self::text(parts).and_then(|text| text.parse::<IpAddr>().ok());
+        Self(address.map(|address| address.to_canonical()))
+    }
+
     /// As the gateway wrote it.
     pub(crate) fn text(parts: &Parts) -> Option<&str> {
         match parts.extensions.get::<RequestContext>() {
@@ -28,7 +33,6 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Infallible> {
-        let address = Self::text(parts).and_then(|text| text.parse::<IpAddr>().ok());
-        Ok(Self(address.map(|address| address.to_canonical())))
+        Ok(Self::of(parts))
     }
 }

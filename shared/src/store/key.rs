@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::audit::minute_of;
 use crate::id::{
-    AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId,
+    ApiKeyId, AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId,
     SsoConnectionId, TenantId, UserId,
 };
 use crate::limit::RateLimit;
@@ -60,6 +60,7 @@ pub(crate) enum Sort {
     Destination(DestinationId),
     /// How many destinations there are.
     DestinationCount,
+    ApiKey(ApiKeyId),
     SsoConnection(SsoConnectionId),
     /// Whom a subject of an identity provider is; the hash covers the subject.
     SsoLink(SsoConnectionId, String),
@@ -78,6 +79,7 @@ pub(crate) enum List {
     Jobs,
     Destinations,
     SsoConnections,
+    ApiKeys,
 }
 
 impl Key {
@@ -96,6 +98,7 @@ impl Key {
             | Sort::JobCount
             | Sort::Destination(_)
             | Sort::DestinationCount
+            | Sort::ApiKey(_)
             | Sort::SsoConnection(_)
             | Sort::SsoLink(..) => partition(tenant),
             Sort::Event(id) | Sort::EventPart(id, _) => {
@@ -129,6 +132,7 @@ impl Key {
             Sort::Breaker(_) => "BREAKER".to_owned(),
             Sort::Destination(id) => format!("DST#{id}"),
             Sort::DestinationCount => "DESTINATIONS".to_owned(),
+            Sort::ApiKey(id) => format!("KEY#{id}"),
             Sort::SsoConnection(id) => format!("SSO#{id}"),
             Sort::SsoLink(connection, hash) => format!("SSOLINK#{connection}#{hash}"),
         };
@@ -165,6 +169,7 @@ impl List {
             Self::Jobs => (partition(tenant), "JOB#".to_owned()),
             Self::Destinations => (partition(tenant), "DST#".to_owned()),
             Self::SsoConnections => (partition(tenant), "SSO#".to_owned()),
+            Self::ApiKeys => (partition(tenant), "KEY#".to_owned()),
         }
     }
 
@@ -181,6 +186,7 @@ impl List {
             Self::Jobs => "jobs",
             Self::Destinations => "destinations",
             Self::SsoConnections => "sso-connections",
+            Self::ApiKeys => "api-keys",
         }
     }
 }

@@ -84,7 +84,8 @@ impl List {
             | Self::Endpoints
             | Self::Jobs
             | Self::Destinations
-            | Self::SsoConnections => Table::Platform,
+            | Self::SsoConnections
+            | Self::ApiKeys => Table::Platform,
             Self::Events => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
@@ -101,7 +102,8 @@ impl List {
             | Self::Seals
             | Self::Jobs
             | Self::Destinations
-            | Self::SsoConnections => None,
+            | Self::SsoConnections
+            | Self::ApiKeys => None,
         }
     }
 
@@ -114,7 +116,8 @@ impl List {
             | Self::Sessions(_)
             | Self::Endpoints
             | Self::Destinations
-            | Self::SsoConnections => false,
+            | Self::SsoConnections
+            | Self::ApiKeys => false,
         }
     }
 
@@ -131,9 +134,8 @@ impl List {
             | Self::Seals
             | Self::Jobs
             | Self::Destinations
-            | Self::SsoConnections => {
-                Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
-            }
+            | Self::SsoConnections
+            | Self::ApiKeys => Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort]),
             Self::Events => {
                 let row = sk
                     .parse::<EventId>()
