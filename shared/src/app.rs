@@ -16,7 +16,7 @@ use crate::{
     telemetry::Calls,
     time::Clock,
     trust,
-    vendor::BreakerCache,
+    vendor::{BreakerCache, RetryBudgets},
     webhook::{EndpointCache, Numbering, RejectionLog, VendorKeyCache},
 };
 
@@ -40,6 +40,7 @@ pub struct Parts {
     pub(crate) vendor_keys: VendorKeyCache,
     pub(crate) limits: LimitCache,
     pub(crate) breakers: BreakerCache,
+    pub(crate) retries: RetryBudgets,
     pub(crate) gates: GateCache,
     pub(crate) api_keys: ApiKeyCache,
     master: MasterKey,
@@ -89,6 +90,7 @@ impl App {
             vendor_keys: VendorKeyCache::default(),
             limits: LimitCache::default(),
             breakers: BreakerCache::default(),
+            retries: RetryBudgets::default(),
             gates: GateCache::default(),
             api_keys: ApiKeyCache::default(),
             master,

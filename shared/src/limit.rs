@@ -149,6 +149,26 @@ pub(crate) async fn take(
     Ok(())
 }
 
+/// Grants nothing before `until`, because whoever is protected asks for it. What other instances have
+/// leased they may still spend; an instance that cannot write it keeps to it alone.
+pub(crate) async fn pause(
+    app: &App,
+    key: &Key,
+    limit: RateLimit,
+    until: Timestamp,
+    now: Timestamp,
+) {
+    let (now, until) = (now.as_nanosecond(), until.as_nanosecond());
+    let rate = limit.rate();
+    // Full enough that the first permit is free at that moment.
+    let full_until = until + rate.capacity() - rate.interval;
+    let bucket = app.limits.bucket(key, limit, now);
+    bucket.with(|wallet| wallet.pause(until, full_until));
+    if let Err(error) = app.platform().pause_bucket(key, full_until).await {
+        tracing::warn!(%error, "a pause could not be shared");
+    }
+}
+
 fn fail_open(bucket: &Bucket, now: i128, error: &StoreError) {
     bucket.with(|wallet| wallet.went_blind(now));
     tracing::warn!(%error, "a limit's row does not answer: requests pass");

@@ -9,6 +9,7 @@ use crate::{
     access::Permission,
     limit::{OverLimit, RateLimit},
     store::{Conflict, StoreError},
+    vendor::VendorError,
 };
 
 /// Why a request was not served. Handlers build it, or `?` converts into it here.
@@ -47,6 +48,11 @@ pub enum ApiError {
     Invalid(Vec<FieldError>),
     #[error("the limit of {} requests in {} s is reached", .0.limit.requests, .0.limit.per_seconds)]
     RateLimited(OverLimit),
+    /// Of a vendor's API, and never of a service of ours.
+    #[error("the vendor has not answered: {0}")]
+    VendorDown(String),
+    #[error("calls of this connection are suspended, because its vendor failed too often")]
+    VendorSuspended { retry_after_s: u64 },
     #[error("a service that this request needs did not answer")]
     Unavailable(#[source] anyhow::Error),
     #[error("something went wrong on our side")]
@@ -161,6 +167,16 @@ impl ApiError {
                 "Too many requests",
                 StatusCode::TOO_MANY_REQUESTS,
             ),
+            Self::VendorDown(_) => (
+                "vendor-unavailable",
+                "The vendor did not answer",
+                StatusCode::BAD_GATEWAY,
+            ),
+            Self::VendorSuspended { .. } => (
+                "vendor-suspended",
+                "Calls to the vendor are suspended",
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
             Self::Unavailable(_) => (
                 "unavailable",
                 "Temporarily unavailable",
@@ -201,6 +217,8 @@ impl ApiError {
                 },
                 retry_after_s: 1,
             }),
+            Self::VendorDown(String::new()),
+            Self::VendorSuspended { retry_after_s: 1 },
             Self::Unavailable(none()),
             Self::Internal(none()),
         ]
@@ -229,6 +247,9 @@ impl ApiError {
                 header::ACCEPT_ENCODING,
                 HeaderValue::from_static("identity"),
             )],
+            Self::VendorSuspended { retry_after_s } => {
+                vec![(header::RETRY_AFTER, (*retry_after_s).into())]
+            }
             Self::Malformed(_)
             | Self::Forbidden(_)
             | Self::NotAllowed(_)
@@ -240,6 +261,7 @@ impl ApiError {
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType { .. }
             | Self::Invalid(_)
+            | Self::VendorDown(_)
             | Self::Internal(_) => Vec::new(),
         }
     }
@@ -318,6 +340,23 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict { conflict, .. } => Self::Conflict(conflict),
             StoreError::Unavailable(source) => Self::Unavailable(source),
             StoreError::Internal(source) => Self::Internal(source),
+        }
+    }
+}
+
+impl From<VendorError> for ApiError {
+    fn from(error: VendorError) -> Self {
+        match error {
+            VendorError::OverBudget(over) => Self::RateLimited(over),
+            VendorError::Suspended(refused) => Self::VendorSuspended {
+                retry_after_s: refused.wait_s,
+            },
+            VendorError::Header(name) => {
+                Self::invalid(format!("/headers/{name}"), "it is the connection's own")
+            }
+            VendorError::Egress(error) if error.is_permanent() => Self::invalid("/path", error),
+            VendorError::Egress(error) => Self::VendorDown(error.to_string()),
+            VendorError::Internal(source) => Self::Internal(source),
         }
     }
 }

@@ -107,6 +107,7 @@ impl<T> fmt::Debug for Sealed<T> {
 pub enum Purpose {
     RootKey,
     SigningKey,
+    VendorCredential,
     WebhookSecret,
     IdempotentReply,
     DestinationKey,
@@ -118,6 +119,7 @@ impl Purpose {
         match self {
             Self::RootKey => "root-key",
             Self::SigningKey => "signing-key",
+            Self::VendorCredential => "vendor-credential",
             Self::WebhookSecret => "webhook-secret",
             Self::IdempotentReply => "idempotent-reply",
             Self::DestinationKey => "destination-key",

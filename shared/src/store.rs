@@ -6,6 +6,7 @@ mod audit_log;
 mod breaker;
 mod bulk_job;
 mod change;
+mod connection;
 mod cursor;
 mod db;
 mod destination;
@@ -31,6 +32,7 @@ pub use api_key::{ApiKey, MadeApiKey, NewApiKey};
 pub use audit_log::{InclusionProof, SealedPart};
 pub use bulk_job::{BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents};
 pub use change::{Change, Versioned};
+pub use connection::{AuthKind, Connection, ConnectionPatch, Credentials, NewConnection};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
 pub use destination::{

@@ -1,9 +1,22 @@
-//! Calls to vendors: what decides whether one is made at all.
+//! Calls to vendors: connectors as data, requests, and the budget and breakers before them.
 
+mod answer;
 mod breaker;
 mod breakers;
+mod client;
+mod connector;
+mod credential;
+mod form;
+mod request;
+mod retry;
 
+pub use answer::{Class, VendorAnswer};
 pub use breaker::{Breaker, Mark, Phase, Rules, Trip};
 pub use breakers::{Permit, Refused, Scope, admit, reset, settle, state};
+pub use client::{VendorError, call, connection_scope, host_scope};
+pub use connector::{BodyFormat, Connector, connector, connectors};
+pub use request::{CallInput, VendorCall, chosen_base_url, idempotency_key};
+pub use retry::{Again, Repeatable, again};
 
 pub(crate) use breakers::BreakerCache;
+pub(crate) use retry::RetryBudgets;

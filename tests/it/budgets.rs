@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
-use crate::harness::{Endpoint, Stack, text};
+use crate::{
+    connections,
+    harness::{Endpoint, Stack, text},
+    vendor_server::VendorServer,
+};
 
 fn one(name: &str) -> std::collections::BTreeMap<String, u64> {
     [(name.to_owned(), 1)].into()
@@ -153,4 +157,34 @@ async fn a_bulk_job_is_a_few_calls_a_page_and_one_transaction_an_event() {
         ("SQS.SendMessageBatch".to_owned(), 2),
     ];
     assert_eq!(calls, expected.into());
+}
+
+#[tokio::test]
+async fn a_call_to_a_healthy_vendor_is_one_read_and_one_entry_beside_it() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let vendor = VendorServer::start().await;
+    let budget = json!({ "budget": { "requests": 1000, "per_seconds": 1 } });
+    let calls = connections::create(&owner, &vendor, budget).await + "/call";
+    let call = || async {
+        let body = json!({ "method": "GET", "path": "/" });
+        owner.post(&calls, body).await.status(200);
+    };
+    // Until the instance has read both breakers and leased a block of permits.
+    for _ in 0..5 {
+        call().await;
+    }
+    let counted = stack.calls("integrations", call()).await;
+    let expected = [
+        ("DynamoDB.GetItem".to_owned(), 1),
+        ("DynamoDB.TransactWriteItems".to_owned(), 1),
+        ("egress:GET".to_owned(), 1),
+    ];
+    let leases = counted.get("DynamoDB.UpdateItem").copied();
+    assert!(leases.unwrap_or(0) <= 1, "{counted:?}");
+    let counted: Vec<_> = counted
+        .into_iter()
+        .filter(|(name, _)| name != "DynamoDB.UpdateItem")
+        .collect();
+    assert_eq!(counted, expected);
 }

@@ -35,6 +35,7 @@ async fn another_tenants_ids_name_nothing() {
     for path in [
         "/v1/users",
         "/v1/tenant/roles",
+        "/v1/connections",
         "/v1/webhook-endpoints",
         "/v1/events",
         "/v1/jobs",
@@ -52,6 +53,7 @@ async fn another_tenants_ids_name_nothing() {
     assert!(!entries.contains("user.deleted") && !entries.contains("event.replayed"));
     assert!(!entries.contains("job.cancelled"));
     assert!(!entries.contains("destination.deleted"));
+    assert!(!entries.contains("connection.deleted") && !entries.contains("connection.called"));
 }
 
 #[tokio::test]

@@ -119,6 +119,25 @@ pub(crate) fn all() -> Vec<Route> {
         row(Method::POST, "/v1/users/{id}:reactivate", None),
         get("/v1/me"),
         row(Method::PATCH, "/v1/me", Some(json!({ "name": "N" }))),
+        get("/v1/connectors"),
+        get("/v1/connectors/{name}"),
+        get("/v1/connections"),
+        row(Method::POST, "/v1/connections", Some(connection())),
+        get("/v1/connections/{id}"),
+        row(
+            Method::PATCH,
+            "/v1/connections/{id}",
+            Some(json!({ "name": "N" })),
+        ),
+        row(Method::DELETE, "/v1/connections/{id}", None),
+        row(Method::POST, "/v1/connections/{id}:test", None),
+        row(
+            Method::POST,
+            "/v1/connections/{id}/call",
+            Some(json!({ "method": "GET", "path": "/" })),
+        ),
+        get("/v1/connections/{id}/health"),
+        row(Method::POST, "/v1/connections/{id}/breaker:reset", None),
         get("/v1/webhook-endpoints"),
         row(
             Method::POST,
@@ -186,6 +205,14 @@ pub(crate) fn all() -> Vec<Route> {
     routes
 }
 
+/// A connection to a vendor that does not answer.
+fn connection() -> Value {
+    json!({
+        "name": "N", "connector": "rest", "base_url": CLOSED_URL.trim_end_matches('/'),
+        "credentials": { "kind": "api_key", "key": "k" },
+    })
+}
+
 /// A connection to an identity provider.
 fn sso_connection() -> Value {
     let index = std::fs::read(root().join("tests/saml/index.json")).unwrap();
@@ -218,6 +245,7 @@ pub(crate) struct Resources {
     user: String,
     role: String,
     session: String,
+    connection: String,
     endpoint: Endpoint,
     event: String,
     job: String,
@@ -235,15 +263,17 @@ impl Resources {
         let role = Self::custom_role(owner).await;
         let sessions = owner.get("/v1/auth/sessions").await.status(200);
         let session = text(&sessions["data"][0]["id"]);
+        let connection = owner.post("/v1/connections", connection()).await;
+        let connection = text(&connection.status(201)["id"]);
         let endpoint = Endpoint::create(owner, "stripe").await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
         let job = Self::unfinished_job(owner).await;
         let destination = Self::destination(owner).await;
-        let connection = owner
+        let sso = owner
             .post("/v1/tenant/sso-connections", sso_connection())
             .await;
-        let sso_connection = text(&connection.status(201)["id"]);
+        let sso_connection = text(&sso.status(201)["id"]);
         let new = json!({ "name": "K", "permissions": ["users:read"] });
         let api_key = owner.post("/v1/tenant/api-keys", new).await;
         let api_key = text(&api_key.status(201)["id"]);
@@ -252,6 +282,7 @@ impl Resources {
             user,
             role,
             session,
+            connection,
             endpoint,
             event,
             job,
@@ -313,6 +344,8 @@ impl Resources {
             path if path.starts_with("/v1/users/") => &self.user,
             path if path.starts_with("/v1/auth/sessions/") => &self.session,
             path if path.starts_with("/v1/tenant/roles/") => &self.role,
+            path if path.starts_with("/v1/connections/") => &self.connection,
+            path if path.starts_with("/v1/connectors/") => "stripe",
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
@@ -330,6 +363,7 @@ impl Resources {
             .replace("{id}", id)
             .replace("{connection_id}", id)
             .replace("{address}", id)
+            .replace("{name}", id)
     }
 
     /// Texts that only this tenant may see.
@@ -337,6 +371,7 @@ impl Resources {
         [
             &self.user,
             &self.role,
+            &self.connection,
             &self.endpoint.id,
             &self.event,
             &self.job,

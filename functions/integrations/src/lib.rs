@@ -1,6 +1,8 @@
-//! What a tenant sets up to talk with vendors, and what came of it: endpoints, events, destinations,
-//! bulk jobs.
+//! What a tenant sets up to talk with vendors, and what came of it: connections,
+//! endpoints, events, destinations, bulk jobs.
 
+mod connections;
+mod connectors;
 mod destinations;
 mod endpoints;
 mod events;
@@ -12,6 +14,21 @@ use utoipa_axum::routes;
 
 pub fn routes() -> Routes {
     Routes::new()
+        .with(routes!(connectors::list_connectors))
+        .with(routes!(connectors::get_connector))
+        .with(routes!(
+            connections::list_connections,
+            connections::create_connection
+        ))
+        .with(routes!(
+            connections::get_connection,
+            connections::update_connection,
+            connections::delete_connection
+        ))
+        .with(routes!(connections::test_connection))
+        .with(routes!(connections::call_vendor))
+        .with(routes!(connections::get_connection_health))
+        .with(routes!(connections::reset_breaker))
         .with(routes!(
             endpoints::list_endpoints,
             endpoints::create_endpoint

@@ -1,5 +1,6 @@
 //! Wire types of endpoints, schemes, events, destinations and bulk jobs.
 
+mod connection;
 mod destination;
 mod endpoint;
 mod jobs;
@@ -18,6 +19,10 @@ use shared::{
 };
 use utoipa::{IntoParams, ToSchema};
 
+pub(crate) use connection::{
+    BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
+    ConnectionPatchIn, ConnectionTestOut, ConnectorsOut, CredentialsIn,
+};
 pub(crate) use destination::{
     DestinationCreatedOut, DestinationIn, DestinationOut, DestinationPatchIn, KeyRotationIn,
     TestOut,

@@ -29,6 +29,7 @@ impl Role {
             | Permission::TenantRead
             | Permission::UsersRead
             | Permission::RolesRead
+            | Permission::ConnectionsRead
             | Permission::EndpointsRead
             | Permission::EventsRead
             | Permission::JobsRead
@@ -36,6 +37,8 @@ impl Role {
             Permission::TenantUpdate
             | Permission::UsersWrite
             | Permission::RolesWrite
+            | Permission::ConnectionsWrite
+            | Permission::ConnectionsCall
             | Permission::EndpointsWrite
             | Permission::EventsReplay
             | Permission::JobsWrite

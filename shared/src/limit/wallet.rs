@@ -164,6 +164,14 @@ impl Wallet {
         self.is_busy = false;
     }
 
+    /// What is held is worth nothing before `until`.
+    pub(crate) fn pause(&mut self, until: i128, full_until: i128) {
+        self.permits = 0;
+        self.shut_until = self.shut_until.max(until);
+        self.blind_until = 0;
+        self.learned(Some(full_until));
+    }
+
     /// The table did not answer: everything passes for a moment.
     pub(crate) fn went_blind(&mut self, now: i128) {
         self.blind_until = now + BLIND_TIME;

@@ -57,6 +57,9 @@ pub(crate) enum Sort {
     Idempotency(String),
     /// The circuit breaker of a connection.
     Breaker(ConnectionId),
+    Connection(ConnectionId),
+    /// The bucket of a connection's budget. A changed budget is another bucket.
+    ConnectionLimit(ConnectionId, RateLimit),
     Destination(DestinationId),
     /// How many destinations there are.
     DestinationCount,
@@ -72,6 +75,7 @@ pub(crate) enum List {
     Users,
     Roles,
     Sessions(UserId),
+    Connections,
     Endpoints,
     Events,
     Audit,
@@ -96,6 +100,7 @@ impl Key {
             | Sort::AuditHead
             | Sort::Job(_)
             | Sort::JobCount
+            | Sort::Connection(_)
             | Sort::Destination(_)
             | Sort::DestinationCount
             | Sort::ApiKey(_)
@@ -108,6 +113,7 @@ impl Key {
             // A partition for each bucket: a hot one slows none of the others.
             Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
             Sort::Idempotency(hash) => format!("T#{tenant}#I#{}", shard_of_hash(hash)),
+            Sort::ConnectionLimit(connection, _) => format!("T#{tenant}#L#{connection}"),
             Sort::Breaker(connection) => format!("T#{tenant}#B#{connection}"),
             Sort::Dedupe(_, hash) => event_partition(tenant, shard_of_hash(hash)),
         };
@@ -130,6 +136,8 @@ impl Key {
             Sort::JobCount => "JOBS".to_owned(),
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
             Sort::Breaker(_) => "BREAKER".to_owned(),
+            Sort::Connection(id) => format!("CON#{id}"),
+            Sort::ConnectionLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Destination(id) => format!("DST#{id}"),
             Sort::DestinationCount => "DESTINATIONS".to_owned(),
             Sort::ApiKey(id) => format!("KEY#{id}"),
@@ -162,6 +170,7 @@ impl List {
             Self::Users => (partition(tenant), "USER#".to_owned()),
             Self::Roles => (partition(tenant), "ROL#".to_owned()),
             Self::Sessions(user) => (partition(tenant), format!("SES#{user}#")),
+            Self::Connections => (partition(tenant), "CON#".to_owned()),
             Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
             Self::Events => (event_list(tenant), "evt_".to_owned()),
             Self::Audit => (partition(tenant), "aud_".to_owned()),
@@ -179,6 +188,7 @@ impl List {
             Self::Users => "users",
             Self::Roles => "roles",
             Self::Sessions(_) => "sessions",
+            Self::Connections => "connections",
             Self::Endpoints => "webhook-endpoints",
             Self::Events => "events",
             Self::Audit => "audit",

@@ -74,6 +74,29 @@ impl PlatformStore {
     }
 }
 
+impl PlatformStore {
+    /// Moves a bucket's number to `full_until`, unless it lies beyond. One write unit.
+    pub(crate) async fn pause_bucket(&self, key: &Key, full_until: i128) -> Result<(), StoreError> {
+        let request = self
+            .db()
+            .client()
+            .update_item()
+            .table_name(self.db().table(Table::Ephemeral)?)
+            .set_key(Some(key.attributes()))
+            .update_expression("SET full_until = :until, expires_at = :expires")
+            .condition_expression("attribute_not_exists(pk) OR full_until < :until")
+            .expression_attribute_values(":until", number(full_until))
+            .expression_attribute_values(":expires", expires_at(full_until));
+        let Err(error) = request.send().await else {
+            return Ok(());
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(error.into()),
+        }
+    }
+}
+
 fn full_until(row: &Item) -> Option<i128> {
     row.get("full_until")?.as_n().ok()?.parse().ok()
 }

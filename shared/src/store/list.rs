@@ -81,6 +81,7 @@ impl List {
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
+            | Self::Connections
             | Self::Endpoints
             | Self::Jobs
             | Self::Destinations
@@ -97,6 +98,7 @@ impl List {
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
+            | Self::Connections
             | Self::Endpoints
             | Self::Audit
             | Self::Seals
@@ -114,6 +116,7 @@ impl List {
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
+            | Self::Connections
             | Self::Endpoints
             | Self::Destinations
             | Self::SsoConnections
@@ -129,6 +132,7 @@ impl List {
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
+            | Self::Connections
             | Self::Endpoints
             | Self::Audit
             | Self::Seals

@@ -92,6 +92,18 @@ enum PermitKind {
 #[error("calls are suspended until {until}")]
 pub struct Refused {
     pub until: Timestamp,
+    /// Whole seconds until then, at least one.
+    pub wait_s: u64,
+}
+
+impl Refused {
+    fn at(until: Timestamp, now: Timestamp) -> Self {
+        let wait = until.duration_since(now).as_secs() + 1;
+        Self {
+            until,
+            wait_s: u64::try_from(wait).unwrap_or(1),
+        }
+    }
 }
 
 /// What one instance knows of the breakers that it has used lately.
@@ -148,7 +160,7 @@ pub async fn admit(app: &App, scope: &Scope, now: Timestamp) -> Result<Permit, R
                 entry.with(|known| known.passed_at = Some(now));
                 return Ok(permit(row.breaker.era, PermitKind::Call));
             }
-            Admission::Refuse { until } => return Err(Refused { until }),
+            Admission::Refuse { until } => return Err(Refused::at(until, now)),
             Admission::Probe { next } => {
                 let era = next.era;
                 match write(app, &entry, &scope.key, row, next, now).await {
@@ -161,7 +173,7 @@ pub async fn admit(app: &App, scope: &Scope, now: Timestamp) -> Result<Permit, R
         }
     }
     let until = now.saturating_add(BLIND).unwrap_or(now);
-    Err(Refused { until })
+    Err(Refused::at(until, now))
 }
 
 /// Tells the breaker how a call went. A failure of the table is logged and forgotten.
