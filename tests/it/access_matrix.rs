@@ -8,7 +8,7 @@ use crate::{
 #[tokio::test]
 async fn every_role_gets_what_the_reviewed_matrix_says() {
     let stack = Stack::start().await;
-    let owner = stack.tenant("acme").await;
+    let mut owner = stack.tenant("acme").await;
     for role in ["user", "admin", "owner"] {
         stack
             .member(&owner, role, &format!("{role}@2.example"))
@@ -19,8 +19,13 @@ async fn every_role_gets_what_the_reviewed_matrix_says() {
         "{:<44}{:>10}{:>8}{:>8}{:>8}",
         "route", "anonymous", "user", "admin", "owner"
     )];
-    for route in routes::all() {
-        if route.ends_the_session() {
+    for (at, route) in routes::all().into_iter().enumerate() {
+        // Time moves with each target: access tokens must not end on the way.
+        let is_time = at % 25 == 24;
+        if is_time {
+            owner = stack.again("acme").await;
+        }
+        if is_time || route.ends_the_session() {
             callers = signed_in(&stack).await;
         }
         let mut line = format!("{:<44}", format!("{} {}", route.method, route.path));
