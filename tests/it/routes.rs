@@ -367,8 +367,8 @@ impl Resources {
     }
 
     /// Texts that only this tenant may see.
-    pub(crate) fn marks(&self) -> [&str; 9] {
-        [
+    pub(crate) fn marks(&self) -> Vec<&str> {
+        vec![
             &self.user,
             &self.role,
             &self.connection,
