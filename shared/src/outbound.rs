@@ -10,5 +10,6 @@ mod signing;
 
 pub use event_types::{EventTypes, MOST_EVENT_TYPES};
 pub use headers::{CustomHeaders, MOST_HEADERS};
+pub(crate) use send::retry_after;
 pub use send::{Sent, send_test};
 pub use signing::{NewKey, SigningKind};

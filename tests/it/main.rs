@@ -48,4 +48,5 @@ mod tidy;
 mod users;
 mod vendor_keys;
 mod vendor_server;
+mod waits;
 mod webhooks;

@@ -10,15 +10,12 @@ use crate::{
     app::App,
     id::{JobId, TenantId},
     problem::ApiError,
-    queue::{EventRef, Job, PageJob, Queue},
+    queue::{EventRef, Job, LONGEST_DELAY, PageJob, Queue},
     store::{Message, keep},
 };
 
 /// The most messages that SQS takes in one call.
 const MAX_BATCH: usize = 10;
-
-/// The longest that SQS delays a sent message: 15 minutes.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Asks for one page of a bulk job, at once.
 pub async fn send_page(

@@ -4,6 +4,7 @@
 mod ledger;
 mod row;
 mod selection;
+mod wait;
 
 pub use ledger::{Ledger, Tally};
 pub(crate) use row::EventContent;

@@ -39,6 +39,8 @@ pub(crate) enum Sort {
     Event(EventId),
     /// A further piece of a payload that does not fit one item; counted from 1.
     EventPart(EventId, usize),
+    /// How far the waits of one life of an event have come.
+    EventWait(EventId, u64),
     /// Marks a vendor's event as applied. The hash covers the vendor's id or the body.
     Dedupe(EndpointId, String),
     Audit(AuditId),
@@ -106,7 +108,7 @@ impl Key {
             | Sort::ApiKey(_)
             | Sort::SsoConnection(_)
             | Sort::SsoLink(..) => partition(tenant),
-            Sort::Event(id) | Sort::EventPart(id, _) => {
+            Sort::Event(id) | Sort::EventPart(id, _) | Sort::EventWait(id, _) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
             Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
@@ -126,6 +128,7 @@ impl Key {
             Sort::Endpoint(id) => format!("WHE#{id}"),
             Sort::Event(id) => id.to_string(),
             Sort::EventPart(id, part) => format!("{id}#{part}"),
+            Sort::EventWait(id, generation) => format!("{id}#WAIT#{generation}"),
             Sort::Dedupe(endpoint, hash) => format!("DEDUPE#{endpoint}#{hash}"),
             Sort::Audit(id) => id.to_string(),
             Sort::Seal(at, first) => format!("SEAL#{:013}#{first:012}", at.as_millisecond()),

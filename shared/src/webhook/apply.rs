@@ -1,5 +1,6 @@
 //! Applying events: what the queue's worker does with one job. Exactly once, however often it runs.
 
+mod wait;
 mod work;
 
 use std::{collections::HashMap, fmt, time::Duration};
@@ -59,7 +60,7 @@ pub async fn apply(app: &App, received: Received) -> JobResult {
         policy: OnceCell::new(),
     };
     match Load::of(&job) {
-        Ok(load) => run.all(&load).await,
+        Ok(load) => run.turn(&load).await,
         Err(failure) => bury(app, Some(job.tenant()), &received, &failure.to_string()).await,
     }
 }
@@ -86,6 +87,22 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Once the job's time has come, every event of it; a long wait for the next time is sent on its way.
+    async fn turn(&self, load: &Load<'_>) -> JobResult {
+        let Some(first) = load.first() else {
+            return Ok(());
+        };
+        if let Some(done) = self.not_yet(first).await {
+            return done;
+        }
+        match self.all(load).await {
+            Err(JobError::Retry { after }) if after > wait::LONGEST_HIDDEN => {
+                self.later(first, after, self.received.attempt).await
+            }
+            done => done,
+        }
+    }
+
     /// Every event of the job on its own: one that fails undoes none of the others. The message stays
     /// until none is left to be tried again, and is then buried if any was given up.
     async fn all(&self, load: &Load<'_>) -> JobResult {
@@ -247,7 +264,8 @@ impl Run<'_> {
         Ok(kept.await?)
     }
 
-    /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
+    /// Keeps the attempt and comes back later. The wait is the queue's, not this function's. The body
+    /// stays on the queue, so a failure that could not be kept loses nothing.
     async fn retry(&self, work: &Work, reason: &str, after: Duration) -> Ended {
         let attempt = Attempt {
             next_at: self.started.checked_add(after).ok(),
@@ -312,11 +330,7 @@ impl Run<'_> {
 async fn bury(app: &App, tenant: Option<TenantId>, received: &Received, reason: &str) -> JobResult {
     let group = tenant.map_or_else(|| "unknown".to_owned(), |tenant| tenant.to_string());
     let sent = match app.config.events_dead_letter_queue_url() {
-        Ok(url) => {
-            app.queue
-                .send_dead(url, &group, received.body.clone(), reason)
-                .await
-        }
+        Ok(url) => app.queue.send_dead(url, &group, received, reason).await,
         Err(error) => Err(error.into()),
     };
     match sent {

@@ -144,6 +144,14 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Stands for the job in what is kept of its waits.
+    pub(super) fn first(&self) -> Option<&EventRef> {
+        match self {
+            Self::Replay(event) => Some(event),
+            Self::Delivery(parcel) => parcel.drafts.first().map(|draft| &draft.event),
+        }
+    }
+
     /// The event at this place of [`Load::events`].
     pub(super) fn work(&self, place: usize) -> Option<Result<Work, Failure>> {
         match self {
