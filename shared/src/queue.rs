@@ -9,9 +9,9 @@ mod reception;
 mod turn;
 
 pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
-pub use job::{Body, Brought, Delivery, EventRef, Job};
+pub use job::{Body, Brought, Delivery, DeliveryJob, EventRef, Job};
 
-pub use page::send_page;
+pub use page::{send_deliveries, send_page};
 pub use reception::Reception;
 
 pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};

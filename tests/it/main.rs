@@ -17,6 +17,8 @@ mod compile_fail;
 mod connections;
 mod crashes;
 mod custom;
+mod deliveries;
+mod delivery_faults;
 mod destinations;
 mod documents;
 mod egress;

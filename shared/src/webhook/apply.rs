@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use crate::{
     app::App,
     id::{EventId, TenantId},
+    outbound,
     queue::{Job, JobError, JobResult, Received},
     seal,
     store::{Applied, Attempt, EventState, Outcome, StoreError, TenantStore},
@@ -153,6 +154,7 @@ impl Run<'_> {
 
     /// What earlier attempts of this message have brought to an end; for a single event its row's
     /// condition says so. A redriven message is on its first attempt again, and tries all that is not done.
+    /// What was applied and not announced is announced now.
     async fn ended_before(
         &self,
         events: &[EventId],
@@ -161,6 +163,9 @@ impl Run<'_> {
             return Ok(HashMap::new());
         }
         let rows = self.store.events_by_id(events).await?;
+        for event in rows.values().flatten() {
+            outbound::repair(self.app, &self.store, event.id, &event.destinations).await?;
+        }
         let states = rows
             .into_iter()
             .filter_map(|(id, row)| Some((id, row?.state)));
@@ -223,27 +228,37 @@ impl Run<'_> {
             Fate::Ignore(reason) => return self.ignore(work, None, reason).await,
             Fate::GiveUp(reason) => return Err(Failure::Permanent(reason.clone())),
         }
-        match &work.content {
-            Some(content) => check(content.content_type.as_deref(), &content.body)?,
+        let kind = match &work.content {
+            Some(content) => {
+                check(content.content_type.as_deref(), &content.body)?;
+                content.kind().map(str::to_owned)
+            }
             None => match self.store.event(work.event.event).await {
                 Ok((event, payload)) => {
                     check(event.content_type.as_deref(), &payload.unwrap_or_default())?;
+                    event.kind
                 }
                 Err(StoreError::NotFound) => return Ok(()),
                 Err(error) => return Err(error.into()),
             },
-        }
+        };
+        let (app, store) = (self.app, &self.store);
+        let deliveries = outbound::plan(app, store, &work.event, kind.as_deref()).await?;
         let attempt = self.note(Outcome::Processed, "applied");
         let content = work.content.as_ref().map(Content::as_stored);
         let until = work.dedupe_until(self.started);
         let applied = self
             .store
-            .apply_event(&work.event, content.as_ref(), until, &attempt)
+            .apply_event(&work.event, content.as_ref(), until, &attempt, &deliveries)
             .await?;
         match applied {
-            Applied::Now => tracing::info!(event.id = %work.event.event, "applied an event"),
-            Applied::Before => {
-                tracing::info!(event.id = %work.event.event, "the event was applied before")
+            Applied::Now => {
+                tracing::info!(event.id = %work.event.event, "applied an event");
+                outbound::announce(app, store, &deliveries).await?;
+            }
+            Applied::Before(destinations) => {
+                tracing::info!(event.id = %work.event.event, "the event was applied before");
+                outbound::repair(app, store, work.event.event, &destinations).await?;
             }
             Applied::DuplicateOf(of) => {
                 tracing::info!(event.id = %work.event.event, duplicate.of = %of, "dropped a duplicate");
@@ -299,10 +314,35 @@ impl Run<'_> {
             Ok(true) => Ended::Dead(reason.to_owned()),
             Ok(false) => {
                 tracing::info!(event.id = %work.event.event, "there is nothing left to do");
-                Ended::Settled
+                // It was applied, and its deliveries' messages may be what failed. The queue's own limit
+                // ends this if they cannot be sent.
+                self.repair_by_id(work.event.event).await
             }
             Err(error) => {
                 tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
+                Ended::Again(RetryPolicy::default().delay(self.received.attempt, random()))
+            }
+        }
+    }
+
+    /// Sends what deliveries of an applied event were not announced.
+    async fn repair_by_id(&self, event: EventId) -> Ended {
+        let repaired = async {
+            let rows = self.store.events_by_id(&[event]).await?;
+            let row = rows.get(&event).and_then(Option::as_ref);
+            let destinations = row.map(|row| row.destinations.as_slice());
+            outbound::repair(
+                self.app,
+                &self.store,
+                event,
+                destinations.unwrap_or_default(),
+            )
+            .await
+        };
+        match repaired.await {
+            Ok(()) => Ended::Settled,
+            Err(error) => {
+                tracing::warn!(event.id = %event, error = format!("{error:#}"), "could not announce deliveries");
                 Ended::Again(RetryPolicy::default().delay(self.received.attempt, random()))
             }
         }
@@ -357,6 +397,13 @@ impl From<StoreError> for Failure {
             StoreError::Conflict { .. } => Self::Transient(error.to_string()),
             StoreError::NotFound | StoreError::Internal(_) => Self::Transient(chain(error)),
         }
+    }
+}
+
+/// Messages that could not be sent: the state is committed, and another attempt sends them.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Transient(format!("{error:#}"))
     }
 }
 

@@ -76,6 +76,10 @@ impl Work {
 }
 
 impl Content {
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.identity.event_type.as_deref()
+    }
+
     pub(super) fn as_stored(&self) -> EventContent<'_> {
         EventContent {
             scheme: &self.scheme,
