@@ -11,7 +11,6 @@ use crate::{
     egress::Egress,
     id::IdGen,
     limit::LimitCache,
-    outbound::OutletCache,
     queue::Queue,
     store::{Db, PlatformStore},
     telemetry::Calls,
@@ -40,7 +39,6 @@ pub struct Parts {
     pub(crate) rejections: RejectionLog,
     pub(crate) vendor_keys: VendorKeyCache,
     pub(crate) limits: LimitCache,
-    pub(crate) outlets: OutletCache,
     pub(crate) breakers: BreakerCache,
     pub(crate) retries: RetryBudgets,
     pub(crate) gates: GateCache,
@@ -80,7 +78,7 @@ impl App {
         })?;
         Ok(Self(Arc::new(Parts {
             db: Db::new(&service(&sdk, &config, "DYNAMODB"), &config, calls.clone()),
-            queue: Queue::new(&service(&sdk, &config, "SQS"), calls.clone()),
+            queue: Queue::new(&service(&sdk, &config, "SQS"), &config, calls.clone())?,
             egress: Egress::new(config.egress_allow()?, calls.clone()),
             config,
             clock,
@@ -91,7 +89,6 @@ impl App {
             rejections: RejectionLog::default(),
             vendor_keys: VendorKeyCache::default(),
             limits: LimitCache::default(),
-            outlets: OutletCache::default(),
             breakers: BreakerCache::default(),
             retries: RetryBudgets::default(),
             gates: GateCache::default(),

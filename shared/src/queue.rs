@@ -3,23 +3,22 @@
 //! **Invariant:** state is committed before a message is sent, and every job may run twice.
 
 mod batch;
+mod direct;
 mod job;
 mod page;
 mod reception;
-mod turn;
 
 pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
-pub use job::{Body, Brought, Delivery, DeliveryJob, EventRef, Job};
+pub use job::{Body, Brought, Delivery, EventRef, Job};
 
-pub use page::{send_deliveries, send_page};
+pub use page::send_page;
 pub use reception::Reception;
 
 pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
 pub(crate) use page::{send_page_later, send_replays};
 pub(crate) use reception::Number;
-pub(crate) use turn::Turn;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use aws_config::SdkConfig;
@@ -27,17 +26,16 @@ use aws_sdk_sqs::{Client, config::Builder, types::MessageAttributeValue};
 
 use crate::{
     app::App,
+    config::Config,
     id::TenantId,
     problem::ApiError,
+    queue::direct::Direct,
     store::{Message, keep},
     telemetry::Calls,
 };
 
-/// The longest visibility timeout that SQS takes: 12 hours.
+/// The longest visibility timeout and delay that SQS takes: 12 hours.
 const MAX_VISIBILITY_S: u64 = 43_200;
-
-/// The longest that SQS delays a sent message: 15 minutes.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Puts a stored event back on the queue, after its change of state was committed.
 pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result<(), ApiError> {
@@ -48,30 +46,6 @@ pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result
         .send(app.config.events_queue_url()?, tenant, message)
         .await
         .map_err(ApiError::Unavailable)
-}
-
-/// Sends an event's job again, to wait: for at most 15 minutes, then it comes to its next hop.
-pub(crate) async fn send_later(
-    app: &App,
-    tenant: TenantId,
-    body: String,
-    turn: Turn,
-    wait: Duration,
-) -> anyhow::Result<()> {
-    // Rounded up, so that a hop is not followed by another of less than a second.
-    let delay_s = wait.min(LONGEST_DELAY).as_millis().div_ceil(1_000);
-    app.queue
-        .client
-        .send_message()
-        .queue_url(app.config.events_queue_url()?)
-        .message_group_id(tenant.to_string())
-        .message_attributes(turn::TURN, string_attribute(turn.text()?)?)
-        .message_body(body)
-        .delay_seconds(i32::try_from(delay_s)?)
-        .send()
-        .await
-        .context("send a message to wait")?;
-    Ok(())
 }
 
 /// Sends the messages that a request with an Idempotency-Key has kept back.
@@ -86,13 +60,17 @@ pub(crate) async fn send_kept(app: &App, messages: Vec<Message>) -> anyhow::Resu
 #[derive(Clone)]
 pub(crate) struct Queue {
     client: Client,
+    direct: Option<Arc<Direct>>,
+    calls: Calls,
 }
 
 impl Queue {
-    pub(crate) fn new(sdk: &SdkConfig, calls: Calls) -> Self {
-        Self {
-            client: Client::from_conf(Builder::from(sdk).interceptor(calls).build()),
-        }
+    pub(crate) fn new(sdk: &SdkConfig, config: &Config, calls: Calls) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: Client::from_conf(Builder::from(sdk).interceptor(calls.clone()).build()),
+            direct: Direct::new(config)?.map(Arc::new),
+            calls,
+        })
     }
 
     /// One network call. The message group is the tenant: SQS serves groups fairly, so that one
@@ -119,6 +97,15 @@ impl Queue {
     }
 
     async fn send_now(&self, message: &Message) -> anyhow::Result<()> {
+        if let Some(direct) = &self.direct {
+            self.calls.count("SQS.SendMessage".to_owned());
+            match direct.send(message).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    tracing::debug!(error = format!("{error:#}"), "sent again by the SDK")
+                }
+            }
+        }
         let delay = (message.delay_s > 0).then(|| i32::try_from(message.delay_s));
         self.client
             .send_message()
@@ -137,25 +124,19 @@ impl Queue {
         &self,
         queue_url: &str,
         group: &str,
-        received: &Received,
+        body: String,
         reason: &str,
     ) -> anyhow::Result<()> {
-        let mut request = self
-            .client
+        let reason = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(reason)
+            .build()?;
+        self.client
             .send_message()
             .queue_url(queue_url)
             .message_group_id(group)
-            .message_attributes("reason", string_attribute(reason.to_owned())?)
-            .message_body(&received.body);
-        // A redriven job has all its attempts before it, and the steps of its waits behind it.
-        if let Some(turn) = received.turn {
-            let turn = Turn {
-                attempts: 0,
-                ..turn
-            };
-            request = request.message_attributes(turn::TURN, string_attribute(turn.text()?)?);
-        }
-        request
+            .message_attributes("reason", reason)
+            .message_body(body)
             .send()
             .await
             .context("send to the dead-letter queue")?;
@@ -180,11 +161,4 @@ impl Queue {
             .context("change a message's visibility")?;
         Ok(())
     }
-}
-
-fn string_attribute(value: String) -> anyhow::Result<MessageAttributeValue> {
-    Ok(MessageAttributeValue::builder()
-        .data_type("String")
-        .string_value(value)
-        .build()?)
 }

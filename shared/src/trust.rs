@@ -21,16 +21,21 @@ const AMAZON_ROOTS: [&[u8]; 5] = [
 
 /// The client of a function in Lambda. One for all services, so that they share its connections.
 pub(crate) fn amazon_only() -> anyhow::Result<SharedHttpClient> {
+    let (provider, context) = amazon()?;
+    Ok(Builder::new()
+        .tls_provider(provider)
+        .tls_context(context)
+        .build_https())
+}
+
+/// How a connection to AWS is secured.
+pub(crate) fn amazon() -> anyhow::Result<(Provider, TlsContext)> {
     let mut store = TrustStore::empty();
     for root in AMAZON_ROOTS {
         store.add_pem_certificate(root);
     }
     let context = TlsContext::builder().with_trust_store(store).build()?;
-    let client = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(context)
-        .build_https();
-    Ok(client)
+    Ok((Provider::Rustls(CryptoMode::AwsLc), context))
 }
 
 #[cfg(test)]

@@ -29,7 +29,11 @@ pub(crate) struct Counts {
 }
 
 /// The yardstick first, then the receiver.
-pub(crate) async fn measure(stage: &Stage, binaries: &Path) -> anyhow::Result<Vec<Counts>> {
+pub(crate) async fn measure(
+    stage: &Stage,
+    binaries: &Path,
+    keep: Option<&Path>,
+) -> anyhow::Result<Vec<Counts>> {
     ensure!(
         Path::new(VALGRIND).exists(),
         "{VALGRIND} is missing: install valgrind"
@@ -38,9 +42,10 @@ pub(crate) async fn measure(stage: &Stage, binaries: &Path) -> anyhow::Result<Ve
     let mut counts = Vec::new();
     for name in ["hello", "webhooks"] {
         let binary = fs::canonicalize(binaries.join(name)).with_context(|| name.to_owned())?;
-        let start = run(stage, &queue, &binary, 0).await?;
-        let warm = run(stage, &queue, &binary, WARM).await?;
-        let all = run(stage, &queue, &binary, WARM + COUNTED).await?;
+        let run = |requests| run(stage, &queue, &binary, requests, keep);
+        let start = run(0).await?;
+        let warm = run(WARM).await?;
+        let all = run(WARM + COUNTED).await?;
         counts.push(Counts {
             name: name.to_owned(),
             start,
@@ -57,6 +62,7 @@ async fn run(
     queue: &SlowQueue,
     binary: &Path,
     requests: u64,
+    keep: Option<&Path>,
 ) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir()?;
     let counted = Counted::new(folder.path(), binary)?;
@@ -71,6 +77,10 @@ async fn run(
     }
     let count = counted.end().await;
     drop(process);
+    if let (Some(keep), Some(name)) = (keep, binary.file_name()) {
+        let kept = keep.join(format!("{}.{requests}.callgrind", name.to_string_lossy()));
+        fs::copy(&counted.totals, kept).context("keep callgrind's file")?;
+    }
     count
 }
 

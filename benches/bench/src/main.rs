@@ -33,6 +33,9 @@ struct Cli {
     /// Measures the binaries of this folder, as they are.
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
+    /// Keeps callgrind's files in this folder, for `callgrind_annotate`.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Only the instruction counts.
     #[arg(long)]
     counts_only: bool,
@@ -68,7 +71,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         profile: cli.profile.clone(),
         ..Report::default()
     };
-    report.counts = instructions::measure(&stage, &binaries).await?;
+    report.counts = instructions::measure(&stage, &binaries, cli.keep.as_deref()).await?;
     if !cli.counts_only {
         report.load = load::measure(&stage, &binaries, cli.requests).await?;
     }

@@ -33,8 +33,7 @@ impl Role {
             | Permission::EndpointsRead
             | Permission::EventsRead
             | Permission::JobsRead
-            | Permission::DestinationsRead
-            | Permission::DeliveriesRead => self >= Self::User,
+            | Permission::DestinationsRead => self >= Self::User,
             Permission::TenantUpdate
             | Permission::UsersWrite
             | Permission::RolesWrite
@@ -44,7 +43,6 @@ impl Role {
             | Permission::EventsReplay
             | Permission::JobsWrite
             | Permission::DestinationsWrite
-            | Permission::DeliveriesRetry
             | Permission::AuditRead
             | Permission::ApiKeysRead
             | Permission::ApiKeysWrite
