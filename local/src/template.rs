@@ -125,6 +125,22 @@ pub struct Redrive {
 
 /// Types that have no local counterpart, and why nothing is lost by that.
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
+    (
+        "AWS::ApiGatewayV2::ApiMapping",
+        "a laptop has an address and no domain",
+    ),
+    (
+        "AWS::ApiGatewayV2::DomainName",
+        "a laptop has an address and no domain",
+    ),
+    (
+        "AWS::Logs::MetricFilter",
+        "metrics are read off the log of a deployment",
+    ),
+    (
+        "AWS::Route53::RecordSet",
+        "a laptop has an address and no domain",
+    ),
     ("AWS::CloudWatch::Alarm", "nothing watches a laptop"),
     (
         "AWS::CloudWatch::CompositeAlarm",
