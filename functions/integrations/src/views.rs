@@ -1,7 +1,6 @@
 //! Wire types of endpoints, schemes, events, destinations and bulk jobs.
 
 mod connection;
-mod delivery;
 mod destination;
 mod endpoint;
 mod jobs;
@@ -24,7 +23,6 @@ pub(crate) use connection::{
     BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
     ConnectionPatchIn, ConnectionTestOut, ConnectorsOut, CredentialsIn,
 };
-pub(crate) use delivery::{DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
 pub(crate) use destination::{
     DestinationCreatedOut, DestinationIn, DestinationOut, DestinationPatchIn, KeyRotationIn,
     TestOut,
