@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use jiff::Timestamp;
 
 use crate::{
@@ -66,19 +67,26 @@ impl Deref for App {
 impl App {
     /// Builds clients without any network call.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let sdk = sdk_config(&config).await?;
+        let connector = match config.is_in_lambda() {
+            true => Some(trust::amazon_only()?),
+            false => None,
+        };
+        let sdk = sdk_config(&config, connector.clone()).await?;
         let calls = Calls::default();
-        let master = MasterKey::new(config.master_key()?, || {
-            let kms = service(&sdk, &config, "KMS");
-            aws_sdk_kms::Client::from_conf(
-                aws_sdk_kms::config::Builder::from(&kms)
-                    .interceptor(calls.clone())
-                    .build(),
-            )
+        let kms = service(&sdk, &config, "KMS");
+        let counted = calls.clone();
+        let master = MasterKey::new(config.master_key()?, move || {
+            let builder = aws_sdk_kms::config::Builder::from(&kms);
+            aws_sdk_kms::Client::from_conf(builder.interceptor(counted).build())
         })?;
         Ok(Self(Arc::new(Parts {
             db: Db::new(&service(&sdk, &config, "DYNAMODB"), &config, calls.clone()),
-            queue: Queue::new(&service(&sdk, &config, "SQS"), &config, calls.clone())?,
+            queue: Queue::new(
+                service(&sdk, &config, "SQS"),
+                &config,
+                connector,
+                calls.clone(),
+            ),
             egress: Egress::new(config.egress_allow()?, calls.clone()),
             config,
             clock,
@@ -139,7 +147,10 @@ impl App {
 
 /// Credentials come from the environment when it has them, as it does in Lambda: the rest of the
 /// default chain (profiles, IMDS) is only for a developer's own machine.
-async fn sdk_config(config: &Config) -> anyhow::Result<SdkConfig> {
+async fn sdk_config(
+    config: &Config,
+    connector: Option<SharedHttpConnector>,
+) -> anyhow::Result<SdkConfig> {
     // A Lambda invocation is short: what does not recover quickly is the queue's or the client's
     // to repeat.
     let retry = RetryConfig::standard()
@@ -148,10 +159,10 @@ async fn sdk_config(config: &Config) -> anyhow::Result<SdkConfig> {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(config.region().to_owned()))
         .retry_config(retry);
-    let loader = if config.is_in_lambda() {
-        loader.http_client(trust::amazon_only()?)
-    } else {
-        loader
+    // One for all services, so that they share its connections.
+    let loader = match connector {
+        Some(connector) => loader.http_client(http_client_fn(move |_, _| connector.clone())),
+        None => loader,
     };
     let loader = match config.credentials() {
         Some((key_id, secret, token)) => {

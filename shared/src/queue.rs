@@ -18,11 +18,15 @@ pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
 pub(crate) use page::{send_page_later, send_replays};
 pub(crate) use reception::Number;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::{Client, config::Builder, types::MessageAttributeValue};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use crate::{
     app::App,
@@ -56,21 +60,32 @@ pub(crate) async fn send_kept(app: &App, messages: Vec<Message>) -> anyhow::Resu
     Ok(())
 }
 
+/// Made on first use: a receiver in good health never needs it.
+type LazyClient = Arc<LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>>;
+
 /// Sends to and steers the queues. Holds no lock across a send.
 #[derive(Clone)]
 pub(crate) struct Queue {
-    client: Client,
+    client: LazyClient,
     direct: Option<Arc<Direct>>,
     calls: Calls,
 }
 
 impl Queue {
-    pub(crate) fn new(sdk: &SdkConfig, config: &Config, calls: Calls) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: Client::from_conf(Builder::from(sdk).interceptor(calls.clone()).build()),
-            direct: Direct::new(config)?.map(Arc::new),
+    pub(crate) fn new(
+        sdk: SdkConfig,
+        config: &Config,
+        connector: Option<SharedHttpConnector>,
+        calls: Calls,
+    ) -> Self {
+        let counted = calls.clone();
+        Self {
+            client: Arc::new(LazyLock::new(Box::new(move || {
+                Client::from_conf(Builder::from(&sdk).interceptor(counted).build())
+            }))),
+            direct: Direct::new(config, connector).map(Arc::new),
             calls,
-        })
+        }
     }
 
     /// One network call. The message group is the tenant: SQS serves groups fairly, so that one

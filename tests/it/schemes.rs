@@ -100,6 +100,7 @@ async fn a_mailgun_token_counts_once_whatever_event_comes_with_it() {
     let (url, secret) = (text(&endpoint["url"]), text(&endpoint["secret"]));
     let genuine = sample_of(&stack, scheme, &secret, &url, "evt_1");
     post(&stack, &genuine).await.status(202);
+    stack.drain().await;
     let mut body: Value = serde_json::from_slice(&genuine.body).unwrap();
     body["event-data"] = json!({ "id": "evt_forged", "event": "unsubscribed" });
     let forged = Dispatch {

@@ -1,5 +1,7 @@
 //! The key that wraps this deployment's root key: AWS KMS in AWS, a local key on a laptop.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context, anyhow};
 use aws_sdk_kms::{primitives::Blob, types::DataKeySpec};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,11 +16,11 @@ use crate::{
 const CONTEXT: (&str, &str) = ("purpose", "portico");
 const OWNER: &str = "platform";
 
+/// Made on first use: a start that meets no secret builds no client for it.
+type KmsClient = LazyLock<aws_sdk_kms::Client, Box<dyn FnOnce() -> aws_sdk_kms::Client + Send>>;
+
 pub(crate) enum MasterKey {
-    Kms {
-        client: aws_sdk_kms::Client,
-        key_id: String,
-    },
+    Kms { client: KmsClient, key_id: String },
     Local(Box<SealingKey>),
 }
 
@@ -31,11 +33,11 @@ pub(crate) struct NewKey {
 impl MasterKey {
     pub(crate) fn new(
         config: MasterKeyConfig,
-        kms: impl FnOnce() -> aws_sdk_kms::Client,
+        kms: impl FnOnce() -> aws_sdk_kms::Client + Send + 'static,
     ) -> anyhow::Result<Self> {
         match config {
             MasterKeyConfig::Kms(key_id) => Ok(Self::Kms {
-                client: kms(),
+                client: LazyLock::new(Box::new(kms)),
                 key_id,
             }),
             MasterKeyConfig::Local(key) => Ok(Self::Local(Box::new(SealingKey::new(&key)?))),

@@ -3,7 +3,7 @@
 //! **Invariant:** only a plain yes counts here. Whatever else comes back, or does not, is the SDK's to repeat, with
 //! its retries and its errors; a message that was taken twice is a job that runs twice, as every job may.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
 use aws_credential_types::Credentials;
@@ -11,9 +11,8 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
-use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector as _, HttpConnectorSettings, SharedHttpConnector},
+    http::{HttpConnector as _, SharedHttpConnector},
     identity::Identity,
     orchestrator::HttpRequest,
 };
@@ -25,18 +24,13 @@ use crate::{config::Config, seal::sha256_hex, store::Message, trust};
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 const TARGET: &str = "AmazonSQS.SendMessage";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-/// As the SDK's, which has no read timeout of its own; here the SDK's repetition follows.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// A warm connection to SQS under the function's own credentials.
 pub(crate) struct Direct {
     connector: SharedHttpConnector,
     identity: Identity,
     region: String,
-    /// `https://host` of the service.
-    origin: String,
-    host: String,
+    /// `scheme://host` of the service, where it is not the queue's own.
+    endpoint: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -52,47 +46,21 @@ struct SendMessage<'a> {
 impl Direct {
     /// `None` where it cannot be sure to speak as the SDK would: without static credentials, which Lambda gives
     /// every function, or over TLS outside of Lambda, where a proxy's authority may have to be trusted.
-    pub(crate) fn new(config: &Config) -> anyhow::Result<Option<Self>> {
-        let Some((key_id, secret, token)) = config.credentials() else {
-            return Ok(None);
+    pub(crate) fn new(config: &Config, connector: Option<SharedHttpConnector>) -> Option<Self> {
+        let (key_id, secret, token) = config.credentials()?;
+        let endpoint = config.endpoint_url("SQS");
+        let connector = match (connector, endpoint) {
+            (Some(connector), _) => connector,
+            (None, Some(url)) if url.starts_with("http://") => trust::unsecured(),
+            (None, _) => return None,
         };
-        let region = config.region().to_owned();
-        let origin = match config.endpoint_url("SQS") {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("https://sqs.{region}.amazonaws.com"),
-        };
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build();
-        let builder = Connector::builder()
-            .connector_settings(settings)
-            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new());
-        let (connector, host) = match origin.split_once("://") {
-            Some(("http", host)) => (builder.build_http(), host),
-            Some(("https", host)) if config.is_in_lambda() => {
-                let (provider, context) = trust::amazon()?;
-                (
-                    builder.tls_provider(provider).tls_context(context).build(),
-                    host,
-                )
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(Self {
-            connector: SharedHttpConnector::new(connector),
-            identity: Credentials::new(
-                key_id,
-                secret,
-                token.map(str::to_owned),
-                None,
-                "environment",
-            )
-            .into(),
-            region,
-            host: host.to_owned(),
-            origin,
-        }))
+        let token = token.map(str::to_owned);
+        Some(Self {
+            connector,
+            identity: Credentials::new(key_id, secret, token, None, "environment").into(),
+            region: config.region().to_owned(),
+            endpoint: endpoint.map(|url| url.trim_end_matches('/').to_owned()),
+        })
     }
 
     /// # Errors
@@ -104,7 +72,11 @@ impl Direct {
             message_group_id: &message.group,
             delay_seconds: (message.delay_s > 0).then_some(message.delay_s),
         })?;
-        let request = self.signed(body)?;
+        let origin = self
+            .endpoint
+            .as_deref()
+            .or_else(|| origin(&message.queue_url));
+        let request = self.signed(origin.context("a queue has a URL")?, body)?;
         let answer = self.connector.call(request).await?;
         let status = answer.status().as_u16();
         // A connection is used again only after its answer was read.
@@ -118,7 +90,7 @@ impl Direct {
         clippy::disallowed_methods,
         reason = "AWS holds a signature against the real time"
     )]
-    fn signed(&self, body: Vec<u8>) -> anyhow::Result<HttpRequest> {
+    fn signed(&self, origin: &str, body: Vec<u8>) -> anyhow::Result<HttpRequest> {
         let params = v4::SigningParams::builder()
             .identity(&self.identity)
             .region(&self.region)
@@ -127,25 +99,19 @@ impl Direct {
             .settings(SigningSettings::default())
             .build()?
             .into();
+        let (_, host) = origin.split_once("://").context("a URL has a scheme")?;
+        let url = format!("{origin}/");
         let headers = [
-            ("host", self.host.as_str()),
+            ("host", host),
             ("content-type", CONTENT_TYPE),
             ("x-amz-target", TARGET),
         ];
         let hash = SignableBody::Precomputed(sha256_hex(&body));
-        let signable = SignableRequest::new(
-            "POST",
-            format!("{}/", self.origin),
-            headers.into_iter(),
-            hash,
-        )?;
-        let (instructions, _) = sign(signable, &params)?.into_parts();
+        let signable = SignableRequest::new("POST", url.as_str(), headers.into_iter(), hash)?;
+        let (signed, _) = sign(signable, &params)?.into_parts().0.into_parts();
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
-        request
-            .set_uri(format!("{}/", self.origin))
-            .context("the address of SQS")?;
-        let (signed, _) = instructions.into_parts();
+        request.set_uri(url).context("the address of SQS")?;
         let lines = request.headers_mut();
         for (name, value) in headers {
             lines.insert(name, value.to_owned());
@@ -154,5 +120,25 @@ impl Direct {
             lines.insert(header.name(), header.value().to_owned());
         }
         Ok(request)
+    }
+}
+
+/// `scheme://host` of a URL.
+fn origin(url: &str) -> Option<&str> {
+    let host = url.find("://")? + "://".len();
+    let path = url.get(host..)?.find('/').map_or(url.len(), |at| host + at);
+    url.get(..path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn a_queues_url_names_its_service() {
+        let url = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/events";
+        assert_eq!(origin(url), Some("https://sqs.cn-north-1.amazonaws.com.cn"));
+        assert_eq!(origin("http://127.0.0.1:9"), Some("http://127.0.0.1:9"));
+        assert_eq!(origin("events"), None);
     }
 }
