@@ -286,11 +286,7 @@ fn add(before: &Progress, plan: &Plan, outcomes: &[Done]) -> Progress {
 /// The message moves to the dead-letter queue with its reason.
 async fn bury(app: &App, group: &str, received: &Received, reason: &str) -> JobResult {
     let sent = match app.config.jobs_dead_letter_queue_url() {
-        Ok(url) => {
-            app.queue
-                .send_dead(url, group, received.body.clone(), reason)
-                .await
-        }
+        Ok(url) => app.queue.send_dead(url, group, received, reason).await,
         Err(error) => Err(error.into()),
     };
     sent.map_err(|error| {

@@ -85,6 +85,14 @@ impl Config {
         self.required("PORTICO_EVENTS_DEAD_LETTER_QUEUE_URL")
     }
 
+    pub fn deliveries_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_DELIVERIES_QUEUE_URL")
+    }
+
+    pub fn deliveries_dead_letter_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_DELIVERIES_DEAD_LETTER_QUEUE_URL")
+    }
+
     /// The URL of the queue that an event source's ARN names, among those that the function knows.
     pub fn queue_url(&self, arn: &str) -> Option<&str> {
         let name = arn.rsplit(':').next()?;

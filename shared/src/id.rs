@@ -41,6 +41,7 @@ kinds! {
     BulkJobKind "job" "job id";
     ConnectionKind "con" "connection id";
     DestinationKind "dst" "destination id";
+    DeliveryKind "dlv" "delivery id";
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
@@ -59,6 +60,7 @@ pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;
 pub type DestinationId = Id<DestinationKind>;
 pub type ApiKeyId = Id<ApiKeyKind>;
+pub type DeliveryId = Id<DeliveryKind>;
 
 /// An identifier of one kind of thing.
 pub struct Id<K> {
@@ -109,6 +111,18 @@ impl<K: Kind> Id<K> {
     /// The inverse of [`Id::to_bytes`].
     pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
         Self::from_bits(u128::from_be_bytes(bytes))
+    }
+}
+
+impl DeliveryId {
+    /// The one delivery of an event to a destination: made as often as it is needed, and listed by the
+    /// event's time.
+    pub(crate) fn of(event: EventId, destination: DestinationId) -> Self {
+        const RANDOM: u128 = (0xfff << 64) | 0x3fff_ffff_ffff_ffff;
+        let digest = crate::seal::sha256_hex(format!("{event}/{destination}").as_bytes());
+        let hash = digest.get(..32).unwrap_or_default();
+        let hash = u128::from_str_radix(hash, 16).unwrap_or(0);
+        Self::from_bits((event.bits & !RANDOM) | (hash & RANDOM))
     }
 }
 

@@ -7,16 +7,18 @@ mod direct;
 mod job;
 mod page;
 mod reception;
+mod turn;
 
 pub use batch::{JobError, JobResult, Received, SqsAnswer, SqsEvent, run_batch};
-pub use job::{Body, Brought, Delivery, EventRef, Job};
+pub use job::{Body, Brought, Delivery, DeliveryJob, EventRef, Job};
 
-pub use page::send_page;
+pub use page::{send_deliveries, send_page};
 pub use reception::Reception;
 
 pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
 pub(crate) use page::{send_page_later, send_replays};
 pub(crate) use reception::Number;
+pub(crate) use turn::Turn;
 
 use std::{
     sync::{Arc, LazyLock},
@@ -38,8 +40,11 @@ use crate::{
     telemetry::Calls,
 };
 
-/// The longest visibility timeout and delay that SQS takes: 12 hours.
+/// The longest visibility timeout that SQS takes: 12 hours.
 const MAX_VISIBILITY_S: u64 = 43_200;
+
+/// The longest that SQS delays a sent message: 15 minutes.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Puts a stored event back on the queue, after its change of state was committed.
 pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result<(), ApiError> {
@@ -50,6 +55,30 @@ pub async fn send_replay(app: &App, tenant: TenantId, event: EventRef) -> Result
         .send(app.config.events_queue_url()?, tenant, message)
         .await
         .map_err(ApiError::Unavailable)
+}
+
+/// Sends an event's job again, to wait: for at most 15 minutes, then it comes to its next hop.
+pub(crate) async fn send_later(
+    app: &App,
+    tenant: TenantId,
+    body: String,
+    turn: Turn,
+    wait: Duration,
+) -> anyhow::Result<()> {
+    // Rounded up, so that a hop is not followed by another of less than a second.
+    let delay_s = wait.min(LONGEST_DELAY).as_millis().div_ceil(1_000);
+    app.queue
+        .client
+        .send_message()
+        .queue_url(app.config.events_queue_url()?)
+        .message_group_id(tenant.to_string())
+        .message_attributes(turn::TURN, string_attribute(turn.text()?)?)
+        .message_body(body)
+        .delay_seconds(i32::try_from(delay_s)?)
+        .send()
+        .await
+        .context("send a message to wait")?;
+    Ok(())
 }
 
 /// Sends the messages that a request with an Idempotency-Key has kept back.
@@ -139,19 +168,25 @@ impl Queue {
         &self,
         queue_url: &str,
         group: &str,
-        body: String,
+        received: &Received,
         reason: &str,
     ) -> anyhow::Result<()> {
-        let reason = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(reason)
-            .build()?;
-        self.client
+        let mut request = self
+            .client
             .send_message()
             .queue_url(queue_url)
             .message_group_id(group)
-            .message_attributes("reason", reason)
-            .message_body(body)
+            .message_attributes("reason", string_attribute(reason.to_owned())?)
+            .message_body(&received.body);
+        // A redriven job has all its attempts before it, and the steps of its waits behind it.
+        if let Some(turn) = received.turn {
+            let turn = Turn {
+                attempts: 0,
+                ..turn
+            };
+            request = request.message_attributes(turn::TURN, string_attribute(turn.text()?)?);
+        }
+        request
             .send()
             .await
             .context("send to the dead-letter queue")?;
@@ -176,4 +211,11 @@ impl Queue {
             .context("change a message's visibility")?;
         Ok(())
     }
+}
+
+fn string_attribute(value: String) -> anyhow::Result<MessageAttributeValue> {
+    Ok(MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()?)
 }

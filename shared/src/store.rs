@@ -9,6 +9,7 @@ mod change;
 mod connection;
 mod cursor;
 mod db;
+mod delivery;
 mod destination;
 mod duty;
 mod endpoint;
@@ -35,6 +36,7 @@ pub use change::{Change, Versioned};
 pub use connection::{AuthKind, Connection, ConnectionPatch, Credentials, NewConnection};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
+pub use delivery::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState};
 pub use destination::{
     Destination, DestinationKey, DestinationPatch, MOST_DESTINATIONS, NewDestination,
 };
@@ -54,6 +56,8 @@ pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 pub(crate) use breaker::{BreakerRow, WrittenBreaker};
 pub(crate) use bulk_job::{Plan, Planned};
 pub(crate) use db::Db;
+pub(crate) use delivery::{Claim, Hold, NewDelivery, Next, NotYet};
+pub(crate) use destination::Outlets;
 pub(crate) use endpoint::{address_hash, secret_owner};
 pub(crate) use event::{Applied, EventContent};
 pub(crate) use key::{Key, Sort};

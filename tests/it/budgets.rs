@@ -97,6 +97,9 @@ async fn an_applied_event_is_one_transaction() {
     let stack = Stack::start().await;
     let owner = stack.tenant("acme").await;
     let endpoint = Endpoint::create(&owner, "stripe").await;
+    // The tenant's destinations are looked for once in ten seconds.
+    stack.send(&endpoint, "evt_first").await.status(202);
+    stack.drain().await;
     for at in 0..10 {
         stack
             .send(&endpoint, &format!("evt_{at}"))
@@ -108,6 +111,56 @@ async fn an_applied_event_is_one_transaction() {
         calls,
         [("DynamoDB.TransactWriteItems".to_owned(), 10)].into()
     );
+}
+
+#[tokio::test]
+async fn a_delivery_is_a_claim_a_read_a_call_and_a_write() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    let receiver = crate::receiver::Receiver::start().await;
+    crate::destinations::create(&owner, &receiver, json!({})).await;
+    stack.send(&endpoint, "evt_first").await.status(202);
+    stack.drain().await;
+    stack.send(&endpoint, "evt_1").await.status(202);
+    let calls = stack.calls("delivery-worker", stack.drain()).await;
+    let expected = [
+        ("DynamoDB.UpdateItem".to_owned(), 2),
+        ("DynamoDB.GetItem".to_owned(), 1),
+        ("egress:POST".to_owned(), 1),
+    ];
+    assert_eq!(calls, expected.into());
+    // A failure also counts against the destination, and its next message is sent and noted.
+    receiver.answer(500, "", "");
+    stack.send(&endpoint, "evt_2").await.status(202);
+    let calls = stack.calls("delivery-worker", stack.drain()).await;
+    let expected = [
+        ("DynamoDB.UpdateItem".to_owned(), 4),
+        ("DynamoDB.GetItem".to_owned(), 1),
+        ("SQS.SendMessageBatch".to_owned(), 1),
+        ("egress:POST".to_owned(), 1),
+    ];
+    assert_eq!(calls, expected.into());
+}
+
+#[tokio::test]
+async fn deliveries_are_part_of_their_events_transaction() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = Endpoint::create(&owner, "stripe").await;
+    let receiver = crate::receiver::Receiver::start().await;
+    for _ in 0..12 {
+        crate::destinations::create(&owner, &receiver, json!({})).await;
+    }
+    stack.send(&endpoint, "evt_first").await.status(202);
+    stack.drain().await;
+    stack.send(&endpoint, "evt_1").await.status(202);
+    let calls = stack.calls("webhook-worker", stack.drain()).await;
+    let expected = [
+        ("DynamoDB.TransactWriteItems".to_owned(), 1),
+        ("SQS.SendMessageBatch".to_owned(), 2),
+    ];
+    assert_eq!(calls, expected.into());
 }
 
 #[tokio::test]

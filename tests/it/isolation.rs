@@ -30,7 +30,7 @@ async fn another_tenants_ids_name_nothing() {
         );
         tried += 1;
     }
-    assert!(tried >= 29, "only {tried} routes name a resource");
+    assert!(tried >= 31, "only {tried} routes name a resource");
     // Nothing that was tried has changed anything.
     for path in [
         "/v1/users",
@@ -40,6 +40,7 @@ async fn another_tenants_ids_name_nothing() {
         "/v1/events",
         "/v1/jobs",
         "/v1/destinations",
+        "/v1/deliveries",
     ] {
         assert!(
             !acme.get(path).await.status(200)["data"]
@@ -52,7 +53,7 @@ async fn another_tenants_ids_name_nothing() {
     let entries = acme.get("/v1/audit").await.body;
     assert!(!entries.contains("user.deleted") && !entries.contains("event.replayed"));
     assert!(!entries.contains("job.cancelled"));
-    assert!(!entries.contains("destination.deleted"));
+    assert!(!entries.contains("destination.deleted") && !entries.contains("delivery.retried"));
     assert!(!entries.contains("connection.deleted") && !entries.contains("connection.called"));
 }
 

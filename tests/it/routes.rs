@@ -7,7 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::lambda::Function;
 
-use crate::harness::{Client, Endpoint, Stack, root, text};
+use crate::{
+    harness::{Client, Endpoint, Stack, root, text},
+    receiver::Receiver,
+};
 
 /// Where nothing listens: the port is `discard`.
 const CLOSED_URL: &str = "http://127.0.0.1:9/";
@@ -174,7 +177,7 @@ pub(crate) fn all() -> Vec<Route> {
         row(
             Method::POST,
             "/v1/destinations",
-            Some(json!({ "name": "N", "url": CLOSED_URL })),
+            Some(json!({ "name": "N", "url": CLOSED_URL, "enabled": false })),
         ),
         get("/v1/destinations/{id}"),
         row(
@@ -189,6 +192,9 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "overlap_hours": 0 })),
         ),
         row(Method::POST, "/v1/destinations/{id}:test", None),
+        get("/v1/deliveries"),
+        get("/v1/deliveries/{id}"),
+        row(Method::POST, "/v1/deliveries/{id}:retry", None),
         get("/v1/jobs"),
         get("/v1/jobs/{id}"),
         row(Method::POST, "/v1/jobs/{id}:cancel", None),
@@ -252,6 +258,7 @@ pub(crate) struct Resources {
     destination: String,
     sso_connection: String,
     api_key: String,
+    delivery: String,
     entry: String,
 }
 
@@ -266,10 +273,10 @@ impl Resources {
         let connection = owner.post("/v1/connections", connection()).await;
         let connection = text(&connection.status(201)["id"]);
         let endpoint = Endpoint::create(owner, "stripe").await;
+        let destination = Self::destination(stack, owner, &endpoint).await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
         stack.drain().await;
         let job = Self::unfinished_job(owner).await;
-        let destination = Self::destination(owner).await;
         let sso = owner
             .post("/v1/tenant/sso-connections", sso_connection())
             .await;
@@ -277,6 +284,8 @@ impl Resources {
         let new = json!({ "name": "K", "permissions": ["users:read"] });
         let api_key = owner.post("/v1/tenant/api-keys", new).await;
         let api_key = text(&api_key.status(201)["id"]);
+        let deliveries = owner.get("/v1/deliveries?limit=1").await.status(200);
+        let delivery = text(&deliveries["data"][0]["id"]);
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
@@ -289,6 +298,7 @@ impl Resources {
             destination,
             sso_connection,
             api_key,
+            delivery,
             entry,
         }
     }
@@ -304,13 +314,18 @@ impl Resources {
     }
 
     /// The tenant's present one, because a tenant may have few, or a new one.
-    async fn destination(owner: &Client) -> String {
+    async fn destination(stack: &Stack, owner: &Client, endpoint: &Endpoint) -> String {
         let present = owner.get("/v1/destinations").await.status(200);
-        if let Some(destination) = present["data"][0]["id"].as_str() {
-            return destination.to_owned();
+        let mut present = present["data"].as_array().unwrap().iter();
+        if let Some(destination) = present.find(|destination| destination["enabled"] == true) {
+            return text(&destination["id"]);
         }
-        let new = json!({ "name": "N", "url": CLOSED_URL, "event_types": ["no.such"] });
-        text(&owner.post("/v1/destinations", new).await.status(201)["id"])
+        let receiver = Receiver::start().await;
+        let new = json!({ "name": "N", "url": receiver.url, "endpoint_ids": [endpoint.id] });
+        let made = owner.post("/v1/destinations", new).await.status(201);
+        // A worker may have looked for destinations a moment ago.
+        stack.advance_s(11);
+        text(&made["id"])
     }
 
     /// A job that waits for its first page: the tenant's present one, or a new one.
@@ -354,6 +369,7 @@ impl Resources {
             path if path.contains("/sso-connections/") || path.contains("/sso/saml/") => {
                 &self.sso_connection
             }
+            path if path.starts_with("/v1/deliveries/") => &self.delivery,
             path if path.starts_with("/v1/audit/") => &self.entry,
             path if path.starts_with("/hooks/") => &"0".repeat(40),
             _ => "",
@@ -378,6 +394,7 @@ impl Resources {
             &self.destination,
             &self.sso_connection,
             &self.api_key,
+            &self.delivery,
             &self.entry,
         ]
     }

@@ -64,6 +64,7 @@ pub(crate) async fn create_endpoint(
         allowed_ips: new.allowed_ips.map(AllowList::new).unwrap_or_default(),
         rate_limit: new.rate_limit,
         retry: new.retry,
+        destination_ids: new.destination_ids.unwrap_or_default(),
     };
     let endpoint = store.create_endpoint(new).await?;
     Ok((
@@ -145,6 +146,7 @@ pub(crate) async fn update_endpoint(
             .map(|networks| networks.map(AllowList::new).unwrap_or_default()),
         rate_limit: patch.rate_limit,
         retry: patch.retry,
+        destination_ids: patch.destination_ids.map(Option::unwrap_or_default),
     };
     Ok(tagged(
         store.update_endpoint(current, patch).await?,

@@ -3,6 +3,7 @@
 
 mod connections;
 mod connectors;
+mod deliveries;
 mod destinations;
 mod endpoints;
 mod events;
@@ -59,6 +60,9 @@ pub fn routes() -> Routes {
         ))
         .with(routes!(destinations::rotate_destination_secret))
         .with(routes!(destinations::test_destination))
+        .with(routes!(deliveries::list_deliveries))
+        .with(routes!(deliveries::get_delivery))
+        .with(routes!(deliveries::retry_delivery))
         .with(routes!(jobs::list_jobs))
         .with(routes!(jobs::get_job))
         .with(routes!(jobs::cancel_job))

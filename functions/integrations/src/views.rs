@@ -1,6 +1,7 @@
 //! Wire types of endpoints, schemes, events, destinations and bulk jobs.
 
 mod connection;
+mod delivery;
 mod destination;
 mod endpoint;
 mod jobs;
@@ -23,6 +24,7 @@ pub(crate) use connection::{
     BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
     ConnectionPatchIn, ConnectionTestOut, ConnectorsOut, CredentialsIn,
 };
+pub(crate) use delivery::{DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
 pub(crate) use destination::{
     DestinationCreatedOut, DestinationIn, DestinationOut, DestinationPatchIn, KeyRotationIn,
     TestOut,

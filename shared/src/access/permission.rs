@@ -49,6 +49,8 @@ permissions! {
     JobsWrite => "jobs:write",
     DestinationsRead => "destinations:read",
     DestinationsWrite => "destinations:write",
+    DeliveriesRead => "deliveries:read",
+    DeliveriesRetry => "deliveries:retry",
     AuditRead => "audit:read",
     ApiKeysRead => "api_keys:read",
     ApiKeysWrite => "api_keys:write",

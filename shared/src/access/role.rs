@@ -33,7 +33,8 @@ impl Role {
             | Permission::EndpointsRead
             | Permission::EventsRead
             | Permission::JobsRead
-            | Permission::DestinationsRead => self >= Self::User,
+            | Permission::DestinationsRead
+            | Permission::DeliveriesRead => self >= Self::User,
             Permission::TenantUpdate
             | Permission::UsersWrite
             | Permission::RolesWrite
@@ -43,6 +44,7 @@ impl Role {
             | Permission::EventsReplay
             | Permission::JobsWrite
             | Permission::DestinationsWrite
+            | Permission::DeliveriesRetry
             | Permission::AuditRead
             | Permission::ApiKeysRead
             | Permission::ApiKeysWrite

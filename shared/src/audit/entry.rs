@@ -110,6 +110,8 @@ actions! {
     DestinationUpdated => "destination.updated",
     DestinationDeleted => "destination.deleted",
     DestinationKeyRotated => "destination.key_rotated",
+    DestinationDisabled => "destination.disabled",
+    DeliveryRetried => "delivery.retried",
     SignedIn => "session.signed_in",
     SignInFailed => "session.sign_in_failed",
     SignedOut => "session.signed_out",

@@ -15,6 +15,9 @@ use crate::{
     store::{Destination, TenantStore},
 };
 
+/// How long a destination may take to answer.
+const DEADLINE: Duration = Duration::from_secs(15);
+
 /// How long a destination may take to answer a test, which ends before the function that waits for it.
 const TEST_DEADLINE: Duration = Duration::from_secs(8);
 
@@ -44,7 +47,28 @@ pub struct Sent {
     pub(crate) retry_after: Option<Duration>,
 }
 
+/// Whether a failure says that nobody is there, or that this event was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strike {
+    Yes,
+    No,
+}
+
 impl Sent {
+    pub(crate) fn strike(&self) -> Strike {
+        match self.status {
+            None | Some(429 | 500..) => Strike::Yes,
+            Some(_) => Strike::No,
+        }
+    }
+
+    /// For how long the destination asks to be left alone altogether: RFC 6585 section 4 and RFC 9110
+    /// section 15.6.4.
+    pub(crate) fn pause_asked(&self) -> Option<Duration> {
+        self.retry_after
+            .filter(|_| matches!(self.status, Some(429 | 503)))
+    }
+
     pub fn is_success(&self) -> bool {
         self.is_success
     }
@@ -74,6 +98,16 @@ pub async fn send_test(
         attempt: 1,
     };
     call(app, store, destination, message, TEST_DEADLINE).await
+}
+
+/// Sends one attempt of a delivery.
+pub(crate) async fn send(
+    app: &App,
+    store: &TenantStore,
+    destination: &Destination,
+    message: Message<'_>,
+) -> Result<Sent, ApiError> {
+    call(app, store, destination, message, DEADLINE).await
 }
 
 async fn call(
@@ -175,7 +209,7 @@ fn text(body: &[u8]) -> String {
 }
 
 /// RFC 9110 section 10.2.3: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

@@ -1,12 +1,16 @@
 //! One SQS batch through a worker: each record on its own, failures reported by record, a panic
 //! caught and counted as that record's failure only.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use serde::{Deserialize, Serialize};
 
-use crate::{app::App, lambda::Worker};
+use crate::{
+    app::App,
+    lambda::Worker,
+    queue::turn::{TURN, Turn},
+};
 
 /// What Lambda passes to a function that reads a queue.
 #[derive(Debug, Deserialize)]
@@ -23,6 +27,8 @@ struct SqsRecord {
     body: String,
     #[serde(default)]
     attributes: SqsAttributes,
+    #[serde(default)]
+    message_attributes: HashMap<String, MessageAttribute>,
     #[serde(default, rename = "eventSourceARN")]
     source_arn: String,
 }
@@ -33,12 +39,20 @@ struct SqsAttributes {
     approximate_receive_count: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageAttribute {
+    string_value: Option<String>,
+}
+
 /// One message as a worker gets it.
 #[derive(Debug)]
 pub struct Received {
     pub body: String,
-    /// How often SQS has handed the message out, this time included; 1 the first time.
+    /// How often the job was handed out, this time included; 1 the first time.
     pub attempt: u32,
+    /// Where a job stands that was sent again to wait.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// What a worker could not do now.
@@ -80,13 +94,19 @@ pub async fn run_batch(app: &App, event: SqsEvent, worker: Worker) -> SqsAnswer 
 
 /// The message's id if it failed.
 async fn run_record(app: &App, record: SqsRecord, worker: Worker) -> Option<String> {
-    let attempt = record
+    let received_times = record
         .attributes
         .approximate_receive_count
         .and_then(|count| count.parse().ok());
+    let turn = record
+        .message_attributes
+        .get(TURN)
+        .and_then(|attribute| Turn::parse(attribute.string_value.as_deref()?));
+    let before = turn.map_or(0, |turn| turn.attempts);
     let received = Received {
         body: record.body,
-        attempt: attempt.unwrap_or(1),
+        attempt: before.saturating_add(received_times.unwrap_or(1)),
+        turn,
     };
     let outcome = AssertUnwindSafe(worker(app, received)).catch_unwind().await;
     match outcome {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     audit::{Actor, Origin},
-    id::{EndpointId, EventId, JobId, TenantId},
+    id::{DeliveryId, DestinationId, EndpointId, EventId, JobId, TenantId},
     queue::{Number, Reception},
     seal::Sealed,
     store::TenantStore,
@@ -194,6 +194,66 @@ impl PageJob {
     pub(crate) fn open(self, app: &App, now: Timestamp) -> TenantStore {
         let Self::Page { tenant, bulk, .. } = self;
         TenantStore::open(app, tenant, Actor::Job(bulk), Origin::default(), now)
+    }
+}
+
+/// The messages of the deliveries queue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "job")]
+pub enum DeliveryJob {
+    /// One attempt of a delivery, or a part of the wait before it.
+    #[serde(rename = "attempt.v1")]
+    Attempt {
+        tenant: TenantId,
+        delivery: DeliveryId,
+        destination: DestinationId,
+        /// The round of attempts; a message of an earlier one ends.
+        ticket: String,
+        /// Numbers the round's messages.
+        step: u64,
+    },
+}
+
+impl DeliveryJob {
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownJob> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        serde_json::to_string(self).context("write a job")
+    }
+
+    pub(crate) fn open(&self, app: &App, now: Timestamp) -> TenantStore {
+        let Self::Attempt { tenant, .. } = self;
+        TenantStore::open(app, *tenant, Actor::System, Origin::default(), now)
+    }
+
+    /// The round's next message.
+    pub(crate) fn next(&self) -> Self {
+        let Self::Attempt {
+            tenant,
+            delivery,
+            destination,
+            ticket,
+            step,
+        } = self;
+        Self::Attempt {
+            tenant: *tenant,
+            delivery: *delivery,
+            destination: *destination,
+            ticket: ticket.clone(),
+            step: step + 1,
+        }
+    }
+
+    /// Destinations are served fairly: a slow one of a tenant does not delay the tenant's others.
+    pub(crate) fn group(&self) -> String {
+        let Self::Attempt {
+            tenant,
+            destination,
+            ..
+        } = self;
+        format!("{tenant}/{destination}")
     }
 }
 

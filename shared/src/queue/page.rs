@@ -1,5 +1,5 @@
-//! Messages of bulk jobs: their own, and those of the events that they replay. Sent after the rows that
-//! they speak of were committed.
+//! Messages that are sent in numbers or with a delay: of bulk jobs, of the events that they replay, and of
+//! deliveries. Sent after the rows that they speak of were committed.
 
 use std::time::Duration;
 
@@ -10,15 +10,12 @@ use crate::{
     app::App,
     id::{JobId, TenantId},
     problem::ApiError,
-    queue::{EventRef, Job, PageJob, Queue},
+    queue::{DeliveryJob, EventRef, Job, LONGEST_DELAY, PageJob, Queue},
     store::{Message, keep},
 };
 
 /// The most messages that SQS takes in one call.
 const MAX_BATCH: usize = 10;
-
-/// The longest that SQS delays a sent message: 15 minutes.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Asks for one page of a bulk job, at once.
 pub async fn send_page(
@@ -42,7 +39,10 @@ pub(crate) async fn send_page_later(
 ) -> anyhow::Result<()> {
     let message = PageJob::Page { tenant, bulk, page }.text()?;
     app.queue
-        .send_delayed(app.config.jobs_queue_url()?, tenant, vec![(message, delay)])
+        .send_delayed(
+            app.config.jobs_queue_url()?,
+            vec![(tenant.to_string(), message, delay)],
+        )
         .await
 }
 
@@ -54,25 +54,42 @@ pub(crate) async fn send_replays(
 ) -> anyhow::Result<()> {
     let mut messages = Vec::with_capacity(events.len());
     for (event, delay) in events {
-        messages.push((Job::Replay { tenant, event }.text()?, delay));
+        let message = Job::Replay { tenant, event }.text()?;
+        messages.push((tenant.to_string(), message, delay));
     }
     app.queue
-        .send_delayed(app.config.events_queue_url()?, tenant, messages)
+        .send_delayed(app.config.events_queue_url()?, messages)
+        .await
+}
+
+/// Sends messages of deliveries, each after its delay of up to 15 minutes, ten in a call.
+pub async fn send_deliveries(
+    app: &App,
+    deliveries: Vec<(DeliveryJob, Duration)>,
+) -> anyhow::Result<()> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let mut messages = Vec::with_capacity(deliveries.len());
+    for (delivery, delay) in deliveries {
+        messages.push((delivery.group(), delivery.text()?, delay));
+    }
+    app.queue
+        .send_delayed(app.config.deliveries_queue_url()?, messages)
         .await
 }
 
 impl Queue {
-    /// Ten messages in a call, each with its delay in whole seconds. An error says that one at least
-    /// was not taken; the others stay sent.
+    /// Ten messages in a call, each with its group, its text and its delay in whole seconds. An error says
+    /// that one at least was not taken; the others stay sent.
     async fn send_delayed(
         &self,
         queue_url: &str,
-        tenant: TenantId,
-        messages: Vec<(String, Duration)>,
+        messages: Vec<(String, String, Duration)>,
     ) -> anyhow::Result<()> {
-        let kept = messages.iter().map(|(body, delay)| Message {
+        let kept = messages.iter().map(|(group, body, delay)| Message {
             queue_url: queue_url.to_owned(),
-            group: tenant.to_string(),
+            group: group.clone(),
             body: body.clone(),
             delay_s: (*delay).min(LONGEST_DELAY).as_secs(),
         });
@@ -81,10 +98,10 @@ impl Queue {
         }
         for messages in messages.chunks(MAX_BATCH) {
             let mut entries = Vec::with_capacity(messages.len());
-            for (at, (body, delay)) in messages.iter().enumerate() {
+            for (at, (group, body, delay)) in messages.iter().enumerate() {
                 let entry = SendMessageBatchRequestEntry::builder()
                     .id(at.to_string())
-                    .message_group_id(tenant.to_string())
+                    .message_group_id(group)
                     .delay_seconds(i32::try_from((*delay).min(LONGEST_DELAY).as_secs())?)
                     .message_body(body);
                 entries.push(entry.build()?);

@@ -95,6 +95,10 @@ pub enum Conflict {
         super::MOST_DESTINATIONS
     )]
     TooManyDestinations,
+    #[error("an attempt of the delivery is under way, or it was retried meanwhile")]
+    DeliveryInProgress,
+    #[error("the destination is disabled or gone: enable it, and retry then")]
+    DestinationOff,
     #[error("the job has ended: there is nothing left to cancel")]
     JobEnded,
     #[error("the session has ended or its token was used")]

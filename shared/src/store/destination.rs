@@ -1,6 +1,7 @@
 //! Destinations: URLs of the tenant's that are sent its events. Keys and custom headers are sealed; a
 //! tenant has at most [`MOST_DESTINATIONS`], so that all of an event's deliveries fit its transaction.
 
+mod health;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub(crate) use health::Outlets;
+pub(in crate::store) use health::changed;
 pub use keys::DestinationKey;
 
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     store::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
         change::{IntoWrite, number},
-        db::{Filter, Table, Write},
+        db::{Filter, Item, Table, Write},
         key::{Key, List, Sort},
         list::Listing,
     },
@@ -90,6 +93,19 @@ impl TenantStore {
         id: DestinationId,
     ) -> Result<Versioned<Destination>, StoreError> {
         self.platform_row(&Sort::Destination(id)).await
+    }
+
+    /// # Errors
+    /// `Conflict`: nothing can be sent to it now.
+    pub async fn check_is_enabled(&self, id: DestinationId) -> Result<(), StoreError> {
+        match self.destination(id).await {
+            Ok(destination) if destination.value.enabled => Ok(()),
+            Ok(_) | Err(StoreError::NotFound) => Err(StoreError::Conflict {
+                conflict: Conflict::DestinationOff,
+                old: None,
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// In the order of their making.
@@ -163,7 +179,13 @@ impl TenantStore {
             updated_at: self.now,
             ..from.value
         };
-        let change = self.replaced(Action::DestinationUpdated, from.version, &before, to)?;
+        let mut change = self.replaced(Action::DestinationUpdated, from.version, &before, to)?;
+        if patch.enabled == Some(true) {
+            // Its past does not count any more.
+            change
+                .writes
+                .push(self.clear_health(change.value.value.id)?);
+        }
         Ok(self.commit(change).await?)
     }
 
@@ -201,7 +223,11 @@ impl TenantStore {
             action: Action::DestinationDeleted,
             target: from.value.id.to_string(),
             changes: audit::differences(&shown(&from.value), &json!(null)),
-            writes: vec![row, self.count_destination(Count::Removed)?],
+            writes: vec![
+                row,
+                self.count_destination(Count::Removed)?,
+                self.clear_health(from.value.id)?,
+            ],
             value: (),
         })
         .await
@@ -259,27 +285,41 @@ impl TenantStore {
 
     /// Every endpoint of a filter is one of the tenant's.
     async fn check_endpoints(&self, ids: &[EndpointId]) -> Result<(), ApiError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
         let keys = ids
             .iter()
-            .map(|id| Key::new(self.tenant, &Sort::Endpoint(*id)).attributes());
-        let rows = self.db().get_many(Table::Platform, keys.collect()).await?;
-        let is_there = |id: &EndpointId| {
-            let sk = format!("WHE#{id}");
-            let found = |row: &crate::store::db::Item| {
-                row.get("sk").and_then(|value| value.as_s().ok()) == Some(&sk)
-            };
-            rows.iter().any(found)
-        };
-        match ids.iter().position(|id| !is_there(id)) {
+            .map(|id| Key::new(self.tenant, &Sort::Endpoint(*id)));
+        match self.first_missing(keys.collect()).await? {
             Some(at) => Err(ApiError::invalid(
                 format!("/endpoint_ids/{at}"),
                 "must be the id of a webhook endpoint of yours",
             )),
             None => Ok(()),
         }
+    }
+
+    /// Every destination that an endpoint names is one of the tenant's.
+    pub(super) async fn check_destinations(&self, ids: &[DestinationId]) -> Result<(), ApiError> {
+        let keys = ids
+            .iter()
+            .map(|id| Key::new(self.tenant, &Sort::Destination(*id)));
+        match self.first_missing(keys.collect()).await? {
+            Some(at) => Err(ApiError::invalid(
+                format!("/destination_ids/{at}"),
+                "must be the id of a destination of yours",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The place of the first key that has no row.
+    async fn first_missing(&self, keys: Vec<Key>) -> Result<Option<usize>, StoreError> {
+        let wanted = keys.iter().map(Key::attributes).collect();
+        let rows = self.db().get_many(Table::Platform, wanted).await?;
+        let is_there = |key: &Key| {
+            let sk = |row: &Item| row.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk);
+            rows.iter().any(sk)
+        };
+        Ok(keys.iter().position(|key| !is_there(key)))
     }
 
     async fn sealed_key(&self, id: DestinationId, key: NewKey) -> Result<DestinationKey, ApiError> {
@@ -319,6 +359,11 @@ impl TenantStore {
             .root()
             .seal(purpose, &owner(self.tenant, id), &plain.to_vec())
             .map_err(|error| ApiError::Internal(error.into()))
+    }
+
+    fn clear_health(&self, id: DestinationId) -> Result<Write, StoreError> {
+        let key = Key::new(self.tenant, &Sort::DestinationHealth(id));
+        self.db().writer(Table::Platform)?.clear(key.attributes())
     }
 
     fn count_destination(&self, count: Count) -> Result<Write, StoreError> {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     audit::{self, Action},
-    id::EndpointId,
+    id::{DestinationId, EndpointId},
     limit::RateLimit,
     problem::ApiError,
     seal::{self, Purpose, Sealed, Secret},
@@ -54,6 +54,9 @@ pub struct Endpoint {
     pub rate_limit: Option<RateLimit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
+    /// Its events go to these destinations only; to all that take them if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destination_ids: Vec<DestinationId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -68,6 +71,7 @@ pub struct NewEndpoint {
     pub allowed_ips: AllowList,
     pub rate_limit: Option<RateLimit>,
     pub retry: Option<RetryPolicy>,
+    pub destination_ids: Vec<DestinationId>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +86,7 @@ pub struct EndpointPatch {
     pub rate_limit: Option<Option<RateLimit>>,
     /// `Some(None)` goes back to the default.
     pub retry: Option<Option<RetryPolicy>>,
+    pub destination_ids: Option<Vec<DestinationId>>,
 }
 
 impl Endpoint {
@@ -116,6 +121,7 @@ impl TenantStore {
     }
 
     pub async fn create_endpoint(&self, new: NewEndpoint) -> Result<Versioned<Endpoint>, ApiError> {
+        self.check_destinations(&new.destination_ids).await?;
         let id = self.app.ids.make(self.now);
         let endpoint = Endpoint {
             id,
@@ -130,6 +136,7 @@ impl TenantStore {
             allowed_ips: new.allowed_ips,
             rate_limit: new.rate_limit,
             retry: new.retry,
+            destination_ids: new.destination_ids,
             created_at: self.now,
             updated_at: self.now,
         };
@@ -166,6 +173,9 @@ impl TenantStore {
         from: Versioned<Endpoint>,
         patch: EndpointPatch,
     ) -> Result<Versioned<Endpoint>, ApiError> {
+        if let Some(ids) = &patch.destination_ids {
+            self.check_destinations(ids).await?;
+        }
         let before = shown(&from.value);
         let action = match patch.secrets {
             Some(_) => Action::EndpointSecretRotated,
@@ -191,6 +201,7 @@ impl TenantStore {
             allowed_ips: patch.allowed_ips.unwrap_or(from.value.allowed_ips),
             rate_limit: patch.rate_limit.unwrap_or(from.value.rate_limit),
             retry: patch.retry.unwrap_or(from.value.retry),
+            destination_ids: patch.destination_ids.unwrap_or(from.value.destination_ids),
             updated_at: self.now,
             ..from.value
         };
@@ -328,5 +339,6 @@ fn shown(endpoint: &Endpoint) -> serde_json::Value {
         "allowed_ips": endpoint.allowed_ips,
         "rate_limit": endpoint.rate_limit,
         "retry": endpoint.retry,
+        "destination_ids": endpoint.destination_ids,
     })
 }

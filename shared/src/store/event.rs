@@ -4,6 +4,7 @@
 mod ledger;
 mod row;
 mod selection;
+mod wait;
 
 pub use ledger::{Ledger, Tally};
 pub(crate) use row::EventContent;
@@ -16,11 +17,11 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::{self, Action},
-    id::{EndpointId, EventId},
+    id::{DestinationId, EndpointId, EventId},
     problem::ApiError,
     queue::{Body, EventRef, Reception},
     store::{
-        Change, Conflict, Page, PageRequest, StoreError, TenantStore,
+        Change, Conflict, NewDelivery, Page, PageRequest, StoreError, TenantStore,
         change::{IntoWrite, number, put, read, text},
         db::{Item, Table, Write},
         key::{Key, List, Sort},
@@ -131,6 +132,9 @@ pub struct Event {
     pub dedupe_key: String,
     #[serde(default)]
     pub content_type: Option<String>,
+    /// Those that it was sent on to when it was last applied.
+    #[serde(default)]
+    pub(crate) destinations: Vec<DestinationId>,
     #[serde(default)]
     parts: usize,
 }
@@ -166,8 +170,8 @@ struct Marker {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Applied {
     Now,
-    /// This event was applied by an earlier run of the same job.
-    Before,
+    /// This event was applied by an earlier run of the same job, and sent on to these destinations.
+    Before(Vec<DestinationId>),
     /// Another delivery of the same vendor event was applied.
     DuplicateOf(EventId),
 }
@@ -254,13 +258,14 @@ impl TenantStore {
     }
 
     /// Applies the event, if neither it nor another delivery of the same vendor event was. One
-    /// transaction: the vendor event's marker and the event's row.
+    /// transaction: the vendor event's marker, the event's row and its deliveries.
     pub(crate) async fn apply_event(
         &self,
         event: &EventRef,
         content: Option<&EventContent<'_>>,
         dedupe_until: Timestamp,
         attempt: &Attempt,
+        deliveries: &[NewDelivery],
     ) -> Result<Applied, StoreError> {
         let marker_key = Key::new(
             self.tenant,
@@ -277,7 +282,16 @@ impl TenantStore {
             .expression_attribute_values(":now", number(self.now.as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .into_write()?;
-        let row = self.event_row(event, content, EventState::Processed, attempt)?;
+        let mut row = self.event_row(event, content, EventState::Processed, attempt)?;
+        // A replay may find other destinations than the time before.
+        if !deliveries.is_empty() || content.is_none() {
+            let destinations = deliveries.iter().map(|delivery| delivery.destination);
+            let destinations = destinations.collect::<Vec<_>>();
+            row = row.also(
+                "destinations",
+                serde_dynamo::to_attribute_value(destinations)?,
+            );
+        }
         let update = row.into_write(self.db())?;
         let mut writes = vec![
             Write {
@@ -296,12 +310,15 @@ impl TenantStore {
                 conflict: Conflict::Done,
             });
         }
+        for delivery in deliveries {
+            writes.push(self.delivery_write(delivery)?);
+        }
         match self.db().transact(writes).await {
             Ok(()) => Ok(Applied::Now),
             Err(StoreError::Conflict {
                 conflict: Conflict::Done,
-                ..
-            }) => Ok(Applied::Before),
+                old,
+            }) => Ok(Applied::Before(destinations_of(old.as_deref())?)),
             Err(StoreError::Conflict {
                 conflict: Conflict::Duplicate,
                 old: Some(old),
@@ -423,6 +440,14 @@ impl TenantStore {
             ended => ended,
         }
     }
+}
+
+/// Those of a row that is there. It names none if it is gone, or was applied for none.
+fn destinations_of(row: Option<&Item>) -> Result<Vec<DestinationId>, StoreError> {
+    let destinations = row.and_then(|row| row.get("destinations"));
+    destinations.map_or(Ok(Vec::new()), |destinations| {
+        Ok(serde_dynamo::from_attribute_value(destinations.clone())?)
+    })
 }
 
 fn blob(item: &Item) -> Option<Vec<u8>> {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::audit::minute_of;
 use crate::id::{
-    ApiKeyId, AuditId, ConnectionId, DestinationId, EndpointId, EventId, JobId, RoleId, SessionId,
-    SsoConnectionId, TenantId, UserId,
+    ApiKeyId, AuditId, ConnectionId, DeliveryId, DestinationId, EndpointId, EventId, JobId, RoleId,
+    SessionId, SsoConnectionId, TenantId, UserId,
 };
 use crate::limit::RateLimit;
 
@@ -39,6 +39,8 @@ pub(crate) enum Sort {
     Event(EventId),
     /// A further piece of a payload that does not fit one item; counted from 1.
     EventPart(EventId, usize),
+    /// How far the waits of one life of an event have come.
+    EventWait(EventId, u64),
     /// Marks a vendor's event as applied. The hash covers the vendor's id or the body.
     Dedupe(EndpointId, String),
     Audit(AuditId),
@@ -67,6 +69,8 @@ pub(crate) enum Sort {
     SsoConnection(SsoConnectionId),
     /// Whom a subject of an identity provider is; the hash covers the subject.
     SsoLink(SsoConnectionId, String),
+    DestinationHealth(DestinationId),
+    Delivery(DeliveryId),
 }
 
 /// The lists that a tenant has: a partition and a prefix of its sort keys.
@@ -84,6 +88,7 @@ pub(crate) enum List {
     Destinations,
     SsoConnections,
     ApiKeys,
+    Deliveries,
 }
 
 impl Key {
@@ -104,9 +109,13 @@ impl Key {
             | Sort::Destination(_)
             | Sort::DestinationCount
             | Sort::ApiKey(_)
+            | Sort::DestinationHealth(_)
             | Sort::SsoConnection(_)
             | Sort::SsoLink(..) => partition(tenant),
-            Sort::Event(id) | Sort::EventPart(id, _) => {
+            Sort::Event(id) | Sort::EventPart(id, _) | Sort::EventWait(id, _) => {
+                event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
+            }
+            Sort::Delivery(id) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
             Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
@@ -126,6 +135,7 @@ impl Key {
             Sort::Endpoint(id) => format!("WHE#{id}"),
             Sort::Event(id) => id.to_string(),
             Sort::EventPart(id, part) => format!("{id}#{part}"),
+            Sort::EventWait(id, generation) => format!("{id}#WAIT#{generation}"),
             Sort::Dedupe(endpoint, hash) => format!("DEDUPE#{endpoint}#{hash}"),
             Sort::Audit(id) => id.to_string(),
             Sort::Seal(at, first) => format!("SEAL#{:013}#{first:012}", at.as_millisecond()),
@@ -143,6 +153,8 @@ impl Key {
             Sort::ApiKey(id) => format!("KEY#{id}"),
             Sort::SsoConnection(id) => format!("SSO#{id}"),
             Sort::SsoLink(connection, hash) => format!("SSOLINK#{connection}#{hash}"),
+            Sort::DestinationHealth(id) => format!("DSTH#{id}"),
+            Sort::Delivery(id) => id.to_string(),
         };
         Self { pk, sk }
     }
@@ -179,6 +191,7 @@ impl List {
             Self::Destinations => (partition(tenant), "DST#".to_owned()),
             Self::SsoConnections => (partition(tenant), "SSO#".to_owned()),
             Self::ApiKeys => (partition(tenant), "KEY#".to_owned()),
+            Self::Deliveries => (delivery_list(tenant), "dlv_".to_owned()),
         }
     }
 
@@ -197,6 +210,7 @@ impl List {
             Self::Destinations => "destinations",
             Self::SsoConnections => "sso-connections",
             Self::ApiKeys => "api-keys",
+            Self::Deliveries => "deliveries",
         }
     }
 }
@@ -220,6 +234,11 @@ pub(crate) fn minute_of_entry(id: AuditId) -> String {
 
 pub(crate) fn minute_partition(minute: i64, shard: u128) -> String {
     format!("MINUTE#{minute}#{shard}")
+}
+
+/// The index partition in which a tenant's deliveries are listed by their event's time.
+pub(crate) fn delivery_list(tenant: TenantId) -> String {
+    format!("T#{tenant}#D")
 }
 
 fn event_partition(tenant: TenantId, shard: u128) -> String {

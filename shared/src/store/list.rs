@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    id::{EventId, TenantId},
+    id::TenantId,
     problem::ApiError,
     store::{
         Cursor, Page, PageRequest, TenantStore,
@@ -87,14 +87,14 @@ impl List {
             | Self::Destinations
             | Self::SsoConnections
             | Self::ApiKeys => Table::Platform,
-            Self::Events => Table::Events,
+            Self::Events | Self::Deliveries => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
     }
 
     pub(crate) fn index(self) -> Option<Index> {
         match self {
-            Self::Events => Some(Index::ByTime),
+            Self::Events | Self::Deliveries => Some(Index::ByTime),
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
@@ -112,7 +112,7 @@ impl List {
     /// What happens is listed latest first, what exists in the order of its making.
     fn is_newest_first(self) -> bool {
         match self {
-            Self::Events | Self::Audit | Self::Seals | Self::Jobs => true,
+            Self::Events | Self::Deliveries | Self::Audit | Self::Seals | Self::Jobs => true,
             Self::Users
             | Self::Roles
             | Self::Sessions(_)
@@ -141,10 +141,14 @@ impl List {
             | Self::SsoConnections
             | Self::ApiKeys => Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort]),
             Self::Events => {
-                let row = sk
-                    .parse::<EventId>()
-                    .map(|id| Key::new(tenant, &Sort::Event(id)).pk);
-                let pk = AttributeValue::S(row.unwrap_or_default());
+                let row = sk.parse().map(|id| Key::new(tenant, &Sort::Event(id)));
+                let pk = AttributeValue::S(row.map(|row| row.pk).unwrap_or_default());
+                let list = AttributeValue::S(partition);
+                Item::from([("pk".to_owned(), pk), ("list_pk".to_owned(), list), sort])
+            }
+            Self::Deliveries => {
+                let row = sk.parse().map(|id| Key::new(tenant, &Sort::Delivery(id)));
+                let pk = AttributeValue::S(row.map(|row| row.pk).unwrap_or_default());
                 let list = AttributeValue::S(partition);
                 Item::from([("pk".to_owned(), pk), ("list_pk".to_owned(), list), sort])
             }

@@ -1,5 +1,6 @@
 //! Applying events: what the queue's worker does with one job. Exactly once, however often it runs.
 
+mod wait;
 mod work;
 
 use std::{collections::HashMap, fmt, time::Duration};
@@ -11,6 +12,7 @@ use tokio::sync::OnceCell;
 use crate::{
     app::App,
     id::{EventId, TenantId},
+    outbound,
     queue::{Job, JobError, JobResult, Received},
     seal,
     store::{Applied, Attempt, EventState, Outcome, StoreError, TenantStore},
@@ -59,7 +61,7 @@ pub async fn apply(app: &App, received: Received) -> JobResult {
         policy: OnceCell::new(),
     };
     match Load::of(&job) {
-        Ok(load) => run.all(&load).await,
+        Ok(load) => run.turn(&load).await,
         Err(failure) => bury(app, Some(job.tenant()), &received, &failure.to_string()).await,
     }
 }
@@ -86,6 +88,22 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Once the job's time has come, every event of it; a long wait for the next time is sent on its way.
+    async fn turn(&self, load: &Load<'_>) -> JobResult {
+        let Some(first) = load.first() else {
+            return Ok(());
+        };
+        if let Some(done) = self.not_yet(first).await {
+            return done;
+        }
+        match self.all(load).await {
+            Err(JobError::Retry { after }) if after > wait::LONGEST_HIDDEN => {
+                self.later(first, after, self.received.attempt).await
+            }
+            done => done,
+        }
+    }
+
     /// Every event of the job on its own: one that fails undoes none of the others. The message stays
     /// until none is left to be tried again, and is then buried if any was given up.
     async fn all(&self, load: &Load<'_>) -> JobResult {
@@ -136,6 +154,7 @@ impl Run<'_> {
 
     /// What earlier attempts of this message have brought to an end; for a single event its row's
     /// condition says so. A redriven message is on its first attempt again, and tries all that is not done.
+    /// What was applied and not announced is announced now.
     async fn ended_before(
         &self,
         events: &[EventId],
@@ -144,6 +163,9 @@ impl Run<'_> {
             return Ok(HashMap::new());
         }
         let rows = self.store.events_by_id(events).await?;
+        for event in rows.values().flatten() {
+            outbound::repair(self.app, &self.store, event.id, &event.destinations).await?;
+        }
         let states = rows
             .into_iter()
             .filter_map(|(id, row)| Some((id, row?.state)));
@@ -206,27 +228,37 @@ impl Run<'_> {
             Fate::Ignore(reason) => return self.ignore(work, None, reason).await,
             Fate::GiveUp(reason) => return Err(Failure::Permanent(reason.clone())),
         }
-        match &work.content {
-            Some(content) => check(content.content_type.as_deref(), &content.body)?,
+        let kind = match &work.content {
+            Some(content) => {
+                check(content.content_type.as_deref(), &content.body)?;
+                content.kind().map(str::to_owned)
+            }
             None => match self.store.event(work.event.event).await {
                 Ok((event, payload)) => {
                     check(event.content_type.as_deref(), &payload.unwrap_or_default())?;
+                    event.kind
                 }
                 Err(StoreError::NotFound) => return Ok(()),
                 Err(error) => return Err(error.into()),
             },
-        }
+        };
+        let (app, store) = (self.app, &self.store);
+        let deliveries = outbound::plan(app, store, &work.event, kind.as_deref()).await?;
         let attempt = self.note(Outcome::Processed, "applied");
         let content = work.content.as_ref().map(Content::as_stored);
         let until = work.dedupe_until(self.started);
         let applied = self
             .store
-            .apply_event(&work.event, content.as_ref(), until, &attempt)
+            .apply_event(&work.event, content.as_ref(), until, &attempt, &deliveries)
             .await?;
         match applied {
-            Applied::Now => tracing::info!(event.id = %work.event.event, "applied an event"),
-            Applied::Before => {
-                tracing::info!(event.id = %work.event.event, "the event was applied before")
+            Applied::Now => {
+                tracing::info!(event.id = %work.event.event, "applied an event");
+                outbound::announce(app, store, &deliveries).await?;
+            }
+            Applied::Before(destinations) => {
+                tracing::info!(event.id = %work.event.event, "the event was applied before");
+                outbound::repair(app, store, work.event.event, &destinations).await?;
             }
             Applied::DuplicateOf(of) => {
                 tracing::info!(event.id = %work.event.event, duplicate.of = %of, "dropped a duplicate");
@@ -247,7 +279,8 @@ impl Run<'_> {
         Ok(kept.await?)
     }
 
-    /// Keeps the attempt and comes back later. The wait is the queue's, not this function's.
+    /// Keeps the attempt and comes back later. The wait is the queue's, not this function's. The body
+    /// stays on the queue, so a failure that could not be kept loses nothing.
     async fn retry(&self, work: &Work, reason: &str, after: Duration) -> Ended {
         let attempt = Attempt {
             next_at: self.started.checked_add(after).ok(),
@@ -281,10 +314,35 @@ impl Run<'_> {
             Ok(true) => Ended::Dead(reason.to_owned()),
             Ok(false) => {
                 tracing::info!(event.id = %work.event.event, "there is nothing left to do");
-                Ended::Settled
+                // It was applied, and its deliveries' messages may be what failed. The queue's own limit
+                // ends this if they cannot be sent.
+                self.repair_by_id(work.event.event).await
             }
             Err(error) => {
                 tracing::warn!(event.id = %work.event.event, error = chain(error), "could not mark an event dead");
+                Ended::Again(RetryPolicy::default().delay(self.received.attempt, random()))
+            }
+        }
+    }
+
+    /// Sends what deliveries of an applied event were not announced.
+    async fn repair_by_id(&self, event: EventId) -> Ended {
+        let repaired = async {
+            let rows = self.store.events_by_id(&[event]).await?;
+            let row = rows.get(&event).and_then(Option::as_ref);
+            let destinations = row.map(|row| row.destinations.as_slice());
+            outbound::repair(
+                self.app,
+                &self.store,
+                event,
+                destinations.unwrap_or_default(),
+            )
+            .await
+        };
+        match repaired.await {
+            Ok(()) => Ended::Settled,
+            Err(error) => {
+                tracing::warn!(event.id = %event, error = format!("{error:#}"), "could not announce deliveries");
                 Ended::Again(RetryPolicy::default().delay(self.received.attempt, random()))
             }
         }
@@ -312,11 +370,7 @@ impl Run<'_> {
 async fn bury(app: &App, tenant: Option<TenantId>, received: &Received, reason: &str) -> JobResult {
     let group = tenant.map_or_else(|| "unknown".to_owned(), |tenant| tenant.to_string());
     let sent = match app.config.events_dead_letter_queue_url() {
-        Ok(url) => {
-            app.queue
-                .send_dead(url, &group, received.body.clone(), reason)
-                .await
-        }
+        Ok(url) => app.queue.send_dead(url, &group, received, reason).await,
         Err(error) => Err(error.into()),
     };
     match sent {
@@ -343,6 +397,13 @@ impl From<StoreError> for Failure {
             StoreError::Conflict { .. } => Self::Transient(error.to_string()),
             StoreError::NotFound | StoreError::Internal(_) => Self::Transient(chain(error)),
         }
+    }
+}
+
+/// Messages that could not be sent: the state is committed, and another attempt sends them.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Transient(format!("{error:#}"))
     }
 }
 

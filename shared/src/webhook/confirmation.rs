@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use crate::{
     app::App,
     id::EndpointId,
+    outbound::retry_after,
     queue::{JobError, JobResult, Received},
     webhook::{scheme::sns_region, vendor_key::call_vendor},
 };
@@ -30,12 +31,16 @@ pub(super) async fn visit(
     if host.and_then(sns_region).is_none() {
         return Err("the subscription's URL is not one of the vendor's".to_owned());
     }
+    let mut hint = Duration::ZERO;
     let failure = match call_vendor(app, Method::GET, url, HeaderMap::new(), Bytes::new()).await {
         Ok(answer) if answer.status.is_success() => {
             tracing::info!(endpoint.id = %endpoint, "confirmed a subscription");
             return Ok(Ok(()));
         }
-        Ok(answer) => format!("the vendor answered {}", answer.status.as_u16()),
+        Ok(answer) => {
+            hint = retry_after(&answer.headers, app.clock.now()).unwrap_or_default();
+            format!("the vendor answered {}", answer.status.as_u16())
+        }
         Err(error) if error.is_permanent() => return Err(error.to_string()),
         Err(error) => error.to_string(),
     };
@@ -45,6 +50,6 @@ pub(super) async fn visit(
     }
     let after_s = 10_u64 << received.attempt.min(6);
     Ok(Err(JobError::Retry {
-        after: Duration::from_secs(after_s),
+        after: Duration::from_secs(after_s).max(hint),
     }))
 }

@@ -14,8 +14,8 @@ pub(crate) const MOST_ATTEMPTS: u32 = 50;
 /// No shorter wait: SQS counts visibility in whole seconds.
 const SHORTEST_MS: u64 = 1_000;
 
-/// How often and for how long an endpoint's events are tried. Every wait is one visibility timeout, so
-/// none is longer than SQS's 12 hours, and the horizon ends well within the queue's retention of 14 days:
+/// How often and for how long an endpoint's events are tried. No wait is longer than 12 hours: should it
+/// have to stay hidden, that is the longest visibility timeout of SQS.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields, default)]

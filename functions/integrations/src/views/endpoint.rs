@@ -7,15 +7,18 @@ use serde::{Deserialize, Serialize};
 use shared::{
     access::Origin,
     http::{nullable, rules},
-    id::EndpointId,
+    id::{DestinationId, EndpointId},
     limit::RateLimit,
     seal::Secret,
-    store::{Endpoint, EndpointHandshake, EndpointSecret},
+    store::{Endpoint, EndpointHandshake, EndpointSecret, MOST_DESTINATIONS},
     webhook::{AllowList, MOST_NETWORKS, Network, RetryPolicy, scheme::Scheme},
 };
 use utoipa::ToSchema;
 
 use crate::views::overlap::{LONGEST_OVERLAP_HOURS, one_day};
+
+/// Destinations that an endpoint names at most.
+const MOST_NAMED: usize = MOST_DESTINATIONS as usize;
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +56,10 @@ pub(crate) struct EndpointIn {
     /// How often a failing event is tried; fields that are left out have their defaults.
     #[garde(dive)]
     pub(crate) retry: Option<RetryPolicy>,
+    /// Its events go to these destinations only; to all that take them if not given.
+    #[garde(inner(length(max = MOST_NAMED)))]
+    #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+    pub(crate) destination_ids: Option<Vec<DestinationId>>,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -87,6 +94,11 @@ pub(crate) struct EndpointPatchIn {
     #[garde(dive)]
     #[schema(value_type = Option<RetryPolicy>)]
     pub(crate) retry: Option<Option<RetryPolicy>>,
+    /// Takes the place of the present list; `null` sends events to all destinations that take them.
+    #[serde(default, deserialize_with = "nullable")]
+    #[garde(inner(inner(length(max = MOST_NAMED))))]
+    #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+    pub(crate) destination_ids: Option<Option<Vec<DestinationId>>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -108,6 +120,9 @@ pub(crate) struct EndpointOut {
     allowed_ips: Option<AllowList>,
     rate_limit: Option<RateLimit>,
     retry: RetryPolicy,
+    /// The destinations that its events go to; all that take them if empty.
+    #[schema(value_type = Vec<String>)]
+    destination_ids: Vec<DestinationId>,
     /// Newest first. The last two that expired stay in the list; they verify nothing.
     secrets: Vec<SecretOut>,
     #[schema(value_type = String, format = DateTime)]
@@ -145,6 +160,7 @@ impl EndpointOut {
             allowed_ips: Some(endpoint.allowed_ips).filter(|list| !list.is_empty()),
             rate_limit: endpoint.rate_limit,
             retry: endpoint.retry.unwrap_or_default(),
+            destination_ids: endpoint.destination_ids,
             secrets: endpoint.secrets.iter().map(secret).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,

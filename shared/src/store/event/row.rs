@@ -202,7 +202,7 @@ impl TenantStore {
             .collect()
     }
 
-    fn retained_until(&self) -> i64 {
+    pub(super) fn retained_until(&self) -> i64 {
         self.now.as_second() + RETENTION.as_secs()
     }
 }

@@ -76,6 +76,10 @@ impl Work {
 }
 
 impl Content {
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.identity.event_type.as_deref()
+    }
+
     pub(super) fn as_stored(&self) -> EventContent<'_> {
         EventContent {
             scheme: &self.scheme,
@@ -141,6 +145,14 @@ impl<'a> Load<'a> {
                 let drafts = parcel.drafts.iter();
                 drafts.map(|draft| draft.event.event).collect()
             }
+        }
+    }
+
+    /// Stands for the job in what is kept of its waits.
+    pub(super) fn first(&self) -> Option<&EventRef> {
+        match self {
+            Self::Replay(event) => Some(event),
+            Self::Delivery(parcel) => parcel.drafts.first().map(|draft| &draft.event),
         }
     }
 
