@@ -3,6 +3,7 @@
 
 mod pace;
 mod replay;
+mod retry;
 
 use std::time::Duration;
 
@@ -86,7 +87,8 @@ enum Skip {
     Changed,
     /// Its retention has ended.
     Gone,
-    /// Its state rules it out: of an event, that another one stands for it.
+    /// Its state rules it out: of an event, that another one stands for it; of a delivery, that its
+    /// destination is disabled or gone.
     NotEligible,
 }
 
@@ -237,6 +239,7 @@ impl<'a> Run<'a> {
     async fn plan(&self, job: &BulkJob) -> anyhow::Result<Plan> {
         match &job.kind {
             JobKind::ReplayEvents(replay) => replay::plan(&self.store, replay, job).await,
+            JobKind::RetryDeliveries(retry) => retry::plan(&self.store, retry, job).await,
         }
     }
 
@@ -244,6 +247,9 @@ impl<'a> Run<'a> {
         match &job.kind {
             JobKind::ReplayEvents(replay) => {
                 replay::work(self.app, &self.store, replay, plan).await
+            }
+            JobKind::RetryDeliveries(retry) => {
+                retry::work(self.app, &self.store, retry, plan).await
             }
         }
     }
@@ -253,6 +259,7 @@ impl<'a> Run<'a> {
 fn pace(kind: &JobKind) -> u32 {
     match kind {
         JobKind::ReplayEvents(replay) => replay.pace_per_s,
+        JobKind::RetryDeliveries(retry) => retry.pace_per_s,
     }
 }
 
@@ -260,6 +267,7 @@ fn pace(kind: &JobKind) -> u32 {
 fn limit(kind: &JobKind) -> Option<u64> {
     match kind {
         JobKind::ReplayEvents(replay) => replay.max,
+        JobKind::RetryDeliveries(retry) => retry.max,
     }
 }
 

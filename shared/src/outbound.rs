@@ -2,10 +2,12 @@
 //!
 //! `event_types` and `headers` are what a destination may say, `signing` proves who sends, `send` is one
 //! call to a destination and what came of it. `fan_out` makes an event's deliveries, `deliver` is the worker
-//! that sends them by `schedule`, as far as a destination's `health` lets it, from destinations held in `cache`.
+//! that sends them by `schedule`, as far as a destination's `health` lets it, from destinations held in `cache`. `disable`
+//! is the end of one that has been down for too long.
 
 mod cache;
 mod deliver;
+mod disable;
 mod event_types;
 mod fan_out;
 mod headers;

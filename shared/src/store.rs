@@ -31,7 +31,9 @@ mod user;
 
 pub use api_key::{ApiKey, MadeApiKey, NewApiKey};
 pub use audit_log::{InclusionProof, SealedPart};
-pub use bulk_job::{BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents};
+pub use bulk_job::{
+    BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents, RetryDeliveries,
+};
 pub use change::{Change, Versioned};
 pub use connection::{AuthKind, Connection, ConnectionPatch, Credentials, NewConnection};
 pub use cursor::{Cursor, Page, PageRequest};

@@ -195,6 +195,11 @@ pub(crate) fn all() -> Vec<Route> {
         get("/v1/deliveries"),
         get("/v1/deliveries/{id}"),
         row(Method::POST, "/v1/deliveries/{id}:retry", None),
+        row(
+            Method::POST,
+            "/v1/deliveries:retry",
+            Some(json!({ "filter": { "type": "no.such" }, "dry_run": true })),
+        ),
         get("/v1/jobs"),
         get("/v1/jobs/{id}"),
         row(Method::POST, "/v1/jobs/{id}:cancel", None),

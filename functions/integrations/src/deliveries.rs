@@ -1,17 +1,29 @@
 //! Deliveries: what was sent to which destination, what it answered, and another round.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use shared::{
     App,
     access::{Caller, Permission},
-    http::{Path, Query},
+    bulk,
+    http::{Body, Path, Query},
     id::DeliveryId,
     problem::{ApiError, Problem},
     queue::send_deliveries,
-    store::{DeliveryState, Page, PageRequest},
+    store::{DeliveryState, JobKind, Page, PageRequest},
 };
 
-use crate::views::{DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
+use crate::{
+    jobs,
+    views::{
+        BulkRetryIn, DeliveryDetailOut, DeliveryOut, DeliveryQuery, DryRunOut, JobOut, MAX_COUNT,
+        RetryOut,
+    },
+};
 
 /// Deliveries, those of the latest event first, without their attempts.
 #[utoipa::path(get, path = "/v1/deliveries", tag = "integrations", params(DeliveryQuery), responses(
@@ -64,4 +76,38 @@ pub(crate) async fn retry_delivery(
         .map_err(ApiError::Unavailable)?;
     let state = DeliveryState::Pending;
     Ok((StatusCode::ACCEPTED, Json(RetryOut { id, state })))
+}
+
+/// Starts another round of attempts for the matching deliveries, as a bulk job; `dry_run` counts them.
+///
+/// The window is fixed when the job is made. A delivery whose destination is disabled or gone is skipped,
+/// and so is one that an attempt is under way for or that changes before the job comes to it.
+#[utoipa::path(post, path = "/v1/deliveries:retry", tag = "integrations", request_body = BulkRetryIn, responses(
+    (status = 200, description = "A dry run: how many deliveries match", body = DryRunOut),
+    (status = 202, description = "The job, and where it is", body = JobOut),
+    (status = 409, description = "Too many jobs are unfinished, or the destination is disabled", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn retry_deliveries(
+    app: State<App>,
+    caller: Caller,
+    Body(ask): Body<BulkRetryIn>,
+) -> Result<Response, ApiError> {
+    caller.authorize(Permission::DeliveriesRetry)?;
+    let store = caller.authorize(Permission::JobsWrite)?;
+    let is_dry_run = ask.dry_run;
+    let retry = ask.retry(caller.now())?;
+    let count = DryRunOut::of(
+        store.count_deliveries(&retry.filter, MAX_COUNT).await?,
+        retry.max,
+    );
+    if is_dry_run {
+        return Ok(Json(count).into_response());
+    }
+    if let Some(destination) = retry.filter.destination {
+        store.check_is_enabled(destination).await?;
+    }
+    let kind = JobKind::RetryDeliveries(retry);
+    let job = bulk::start(&app, &store, kind, count.total()).await?;
+    Ok(jobs::started(job).into_response())
 }

@@ -63,6 +63,7 @@ pub fn routes() -> Routes {
         .with(routes!(deliveries::list_deliveries))
         .with(routes!(deliveries::get_delivery))
         .with(routes!(deliveries::retry_delivery))
+        .with(routes!(deliveries::retry_deliveries))
         .with(routes!(jobs::list_jobs))
         .with(routes!(jobs::get_job))
         .with(routes!(jobs::cancel_job))

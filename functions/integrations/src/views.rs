@@ -24,7 +24,7 @@ pub(crate) use connection::{
     BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
     ConnectionPatchIn, ConnectionTestOut, ConnectorsOut, CredentialsIn,
 };
-pub(crate) use delivery::{DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
+pub(crate) use delivery::{BulkRetryIn, DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
 pub(crate) use destination::{
     DestinationCreatedOut, DestinationIn, DestinationOut, DestinationPatchIn, KeyRotationIn,
     TestOut,

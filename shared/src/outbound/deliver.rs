@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     app::App,
     outbound::{
+        disable::{disable, renotify},
         health::{Gate, Health},
         schedule,
         send::{Message, Sent, send},
@@ -38,6 +39,7 @@ pub async fn deliver(app: &App, received: Received) -> JobResult {
         store: job.open(app, now),
         job: &job,
         now,
+        received: &received,
     };
     match run.message().await {
         Ok(None) => Ok(()),
@@ -55,6 +57,7 @@ struct Run<'a> {
     store: TenantStore,
     job: &'a DeliveryJob,
     now: Timestamp,
+    received: &'a Received,
 }
 
 impl Run<'_> {
@@ -73,7 +76,13 @@ impl Run<'_> {
                     fresh = found.value;
                     &fresh
                 }
-                Ok(_) => return self.abandon("the destination is disabled").await,
+                Ok(found) => {
+                    // The run before this one may be what disabled it, and have died then.
+                    if self.received.attempt > 1 {
+                        renotify(self.app, &self.store, &found.value).await?;
+                    }
+                    return self.abandon("the destination is disabled").await;
+                }
                 Err(StoreError::NotFound) => return self.abandon("the destination is gone").await,
                 Err(error) => return Err(error.into()),
             }
@@ -219,12 +228,7 @@ impl Run<'_> {
             };
             format!("no attempt has succeeded since {since}")
         };
-        self.store
-            .disable_destination(destination.id, &reason)
-            .await?;
-        self.app.outlets.forget(self.store.tenant_id());
-        tracing::warn!(destination.id = %destination.id, reason, "disabled a destination");
-        Ok(())
+        disable(self.app, &self.store, destination.id, &reason, self.now).await
     }
 
     /// Sends the next message and marks this one as done. Messages that wait by delay are not in flight, so

@@ -66,20 +66,23 @@ pub(crate) async fn announce(
     send_deliveries(app, deliveries.iter().map(first).collect()).await
 }
 
-/// For an event that an earlier run has applied: that run may have died before it sent the messages.
-pub(crate) async fn repair(
+/// For events that an earlier run has applied and sent on: that run may have died before it sent the
+/// messages.
+pub(crate) async fn repair<'a>(
     app: &App,
     store: &TenantStore,
-    event: EventId,
-    destinations: &[DestinationId],
+    applied: impl IntoIterator<Item = (EventId, &'a [DestinationId])>,
 ) -> anyhow::Result<()> {
-    if destinations.is_empty() {
+    let ids: Vec<DeliveryId> = applied
+        .into_iter()
+        .flat_map(|(event, destinations)| {
+            let of = move |destination: &DestinationId| DeliveryId::of(event, *destination);
+            destinations.iter().map(of)
+        })
+        .collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<DeliveryId> = destinations
-        .iter()
-        .map(|destination| DeliveryId::of(event, *destination))
-        .collect();
     let untried = store.untried_deliveries(&ids).await?;
     let messages = untried
         .into_iter()

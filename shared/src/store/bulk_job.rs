@@ -15,7 +15,8 @@ use crate::{
     id::JobId,
     problem::ApiError,
     store::{
-        Change, Conflict, EventFilter, Page, PageRequest, StoreError, TenantStore, Versioned,
+        Change, Conflict, DeliveryFilter, EventFilter, Page, PageRequest, StoreError, TenantStore,
+        Versioned,
         change::{IntoWrite, number, text},
         db::{Filter, Table, Write},
         key::{Key, List, Sort},
@@ -36,6 +37,8 @@ pub const MAX_UNFINISHED: u32 = 5;
 pub enum JobKind {
     /// Sends the matching events through the worker once more.
     ReplayEvents(ReplayEvents),
+    /// Starts another round of attempts of the matching deliveries.
+    RetryDeliveries(RetryDeliveries),
 }
 
 /// What is replayed, and how fast.
@@ -45,6 +48,17 @@ pub struct ReplayEvents {
     pub filter: EventFilter,
     pub pace_per_s: u32,
     /// The most events that are replayed.
+    #[serde(default)]
+    pub max: Option<u64>,
+}
+
+/// What is retried, and how fast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RetryDeliveries {
+    /// `until` is set: deliveries of events that come after the job was made are not part of it.
+    pub filter: DeliveryFilter,
+    pub pace_per_s: u32,
+    /// The most deliveries that are retried.
     #[serde(default)]
     pub max: Option<u64>,
 }
@@ -126,6 +140,15 @@ impl JobKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ReplayEvents(_) => "replay_events",
+            Self::RetryDeliveries(_) => "retry_deliveries",
+        }
+    }
+
+    /// What it was asked for, as it was fixed then.
+    pub fn parameters(&self) -> serde_json::Value {
+        match self {
+            Self::ReplayEvents(replay) => json!(replay),
+            Self::RetryDeliveries(retry) => json!(retry),
         }
     }
 }
@@ -287,8 +310,5 @@ enum Count {
 
 /// What the audit trail shows of a job.
 fn shown(job: &BulkJob) -> serde_json::Value {
-    let parameters = match &job.kind {
-        JobKind::ReplayEvents(replay) => json!(replay),
-    };
-    json!({ "state": job.state, "kind": job.kind.name(), "parameters": parameters })
+    json!({ "state": job.state, "kind": job.kind.name(), "parameters": job.kind.parameters() })
 }

@@ -2,6 +2,7 @@
 //! the message (`step`) that they were made for, so that a message that runs twice changes nothing twice.
 
 mod progress;
+mod selection;
 
 pub(crate) use progress::{Claim, Hold, Next, NotYet};
 
@@ -113,6 +114,11 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Whether no message of its present round has come to a worker, as far as the row says.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.state == DeliveryState::Pending && self.step == 0
+    }
+
     /// When it is tried next.
     pub fn next_attempt_at(&self) -> Option<Timestamp> {
         (!self.state.has_ended())
@@ -132,16 +138,29 @@ pub(crate) struct NewDelivery {
     pub(crate) ticket: String,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct DeliveryFilter {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub destination: Option<DestinationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub endpoint: Option<EndpointId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub event: Option<EventId>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<DeliveryState>,
     /// By the event's time; included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     /// Excluded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
 }
 
@@ -235,7 +254,7 @@ impl TenantStore {
     }
 
     /// Starts a delivery's first round, or another one when its event is replayed.
-    pub(super) fn delivery_write(&self, new: &NewDelivery) -> Result<Write, StoreError> {
+    pub(in crate::store) fn delivery_write(&self, new: &NewDelivery) -> Result<Write, StoreError> {
         let key = Key::new(self.tenant, &Sort::Delivery(new.id));
         let expires_at = self.now.as_second() + RETENTION.as_secs();
         let optional = [
@@ -297,7 +316,7 @@ impl TenantStore {
         let mut found = Vec::new();
         for row in rows {
             let delivery: Delivery = read(row)?;
-            if delivery.state == DeliveryState::Pending && delivery.step == 0 {
+            if delivery.is_untried() {
                 found.push(delivery);
             }
         }

@@ -16,7 +16,7 @@ pub use keys::DestinationKey;
 
 use crate::{
     audit::{self, Action},
-    id::{DestinationId, EndpointId, TenantId},
+    id::{DestinationId, EndpointId, EventId, TenantId},
     outbound::{CustomHeaders, EventTypes, NewKey, SigningKind},
     problem::ApiError,
     seal::{Purpose, Sealed, Secret},
@@ -43,6 +43,9 @@ pub struct Destination {
     /// Why Portico has disabled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<String>,
+    /// The event that told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notice: Option<EventId>,
     pub event_types: EventTypes,
     /// Takes the events of these endpoints only; of all if empty.
     pub endpoint_ids: Vec<EndpointId>,
@@ -126,6 +129,7 @@ impl TenantStore {
             url: new.url,
             enabled: new.enabled,
             disabled_reason: None,
+            notice: None,
             event_types: new.event_types,
             endpoint_ids: new.endpoint_ids,
             headers: self.sealed_headers(id, &new.headers).await?,
@@ -173,6 +177,7 @@ impl TenantStore {
                 .value
                 .disabled_reason
                 .filter(|_| patch.enabled.is_none()),
+            notice: from.value.notice.filter(|_| patch.enabled.is_none()),
             event_types: patch.event_types.unwrap_or(from.value.event_types),
             endpoint_ids: patch.endpoint_ids.unwrap_or(from.value.endpoint_ids),
             headers,

@@ -163,9 +163,9 @@ impl Run<'_> {
             return Ok(HashMap::new());
         }
         let rows = self.store.events_by_id(events).await?;
-        for event in rows.values().flatten() {
-            outbound::repair(self.app, &self.store, event.id, &event.destinations).await?;
-        }
+        let applied = rows.values().flatten();
+        let applied = applied.map(|event| (event.id, event.destinations.as_slice()));
+        outbound::repair(self.app, &self.store, applied).await?;
         let states = rows
             .into_iter()
             .filter_map(|(id, row)| Some((id, row?.state)));
@@ -258,7 +258,7 @@ impl Run<'_> {
             }
             Applied::Before(destinations) => {
                 tracing::info!(event.id = %work.event.event, "the event was applied before");
-                outbound::repair(app, store, work.event.event, &destinations).await?;
+                outbound::repair(app, store, [(work.event.event, destinations.as_slice())]).await?;
             }
             Applied::DuplicateOf(of) => {
                 tracing::info!(event.id = %work.event.event, duplicate.of = %of, "dropped a duplicate");
@@ -330,14 +330,8 @@ impl Run<'_> {
         let repaired = async {
             let rows = self.store.events_by_id(&[event]).await?;
             let row = rows.get(&event).and_then(Option::as_ref);
-            let destinations = row.map(|row| row.destinations.as_slice());
-            outbound::repair(
-                self.app,
-                &self.store,
-                event,
-                destinations.unwrap_or_default(),
-            )
-            .await
+            let applied = row.map(|row| (event, row.destinations.as_slice()));
+            outbound::repair(self.app, &self.store, applied).await
         };
         match repaired.await {
             Ok(()) => Ended::Settled,

@@ -1,12 +1,17 @@
 //! Wire types of deliveries.
 
+use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::{
     id::{DeliveryId, DestinationId, EndpointId, EventId},
-    store::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState},
+    problem::ApiError,
+    store::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState, RetryDeliveries},
 };
 use utoipa::{IntoParams, ToSchema};
+
+use crate::views::jobs::DEFAULT_PACE_PER_S;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -46,6 +51,108 @@ impl DeliveryQuery {
             since: self.since,
             until: self.until,
         }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BulkRetryIn {
+    #[garde(dive)]
+    filter: DeliveryFilterIn,
+    /// Counts the matching deliveries and changes nothing.
+    #[garde(skip)]
+    #[serde(default)]
+    pub(crate) dry_run: bool,
+    /// Deliveries a second; 20 if not given.
+    #[garde(range(min = 1, max = 100))]
+    #[schema(minimum = 1, maximum = 100)]
+    pace_per_s: Option<u32>,
+    /// The most deliveries that are retried, the oldest first; all of them if not given.
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    max: Option<u64>,
+}
+
+/// Which deliveries. At least one of these; or `all`, and nothing else but `state`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DeliveryFilterIn {
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    destination: Option<DestinationId>,
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    endpoint: Option<EndpointId>,
+    #[garde(length(max = 200))]
+    #[serde(rename = "type")]
+    #[schema(example = "invoice.paid")]
+    kind: Option<String>,
+    /// `failed` if not given.
+    #[garde(skip)]
+    state: Option<DeliveryState>,
+    /// By the event's time; included.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Excluded; now if not given, and at most now.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// Every delivery that is kept and in this state. It must be said, so that a forgotten filter does not
+    /// mean it.
+    #[garde(skip)]
+    all: Option<bool>,
+}
+
+impl BulkRetryIn {
+    /// What is to be done, its window fixed at `now`.
+    pub(crate) fn retry(self, now: Timestamp) -> Result<RetryDeliveries, ApiError> {
+        Ok(RetryDeliveries {
+            filter: self.filter.parse(now)?,
+            pace_per_s: self.pace_per_s.unwrap_or(DEFAULT_PACE_PER_S),
+            max: self.max,
+        })
+    }
+}
+
+impl DeliveryFilterIn {
+    fn parse(self, now: Timestamp) -> Result<DeliveryFilter, ApiError> {
+        let is_narrowed = self.destination.is_some()
+            || self.endpoint.is_some()
+            || self.kind.is_some()
+            || self.since.is_some();
+        match self.all {
+            Some(true) if is_narrowed || self.until.is_some() => {
+                return Err(ApiError::invalid(
+                    "/filter/all",
+                    "must stand alone, or with state",
+                ));
+            }
+            Some(true) => {}
+            Some(false) | None if is_narrowed || self.state.is_some() => {}
+            Some(false) | None => {
+                return Err(ApiError::invalid(
+                    "/filter",
+                    "must have destination, endpoint, type, state or since; for every failed delivery, say \"all\": true",
+                ));
+            }
+        }
+        let until = self.until.map_or(now, |until| until.min(now));
+        if self.since.is_some_and(|since| since >= until) {
+            return Err(ApiError::invalid(
+                "/filter/since",
+                "must be before until, and in the past",
+            ));
+        }
+        Ok(DeliveryFilter {
+            destination: self.destination,
+            endpoint: self.endpoint,
+            event: None,
+            kind: self.kind,
+            state: Some(self.state.unwrap_or(DeliveryState::Failed)),
+            since: self.since,
+            until: Some(until),
+        })
     }
 }
 
@@ -93,6 +200,9 @@ pub(crate) struct DeliveryDetailOut {
     delivery: DeliveryOut,
     /// Why it was given up without an attempt.
     reason: Option<String>,
+    /// Of an event of Portico's own; a vendor's is with its event.
+    #[schema(value_type = Option<Object>)]
+    payload: Option<Value>,
     /// The last 30, the oldest first.
     attempts: Vec<DeliveryAttempt>,
 }
@@ -101,6 +211,10 @@ impl From<Delivery> for DeliveryDetailOut {
     fn from(mut delivery: Delivery) -> Self {
         Self {
             reason: delivery.reason.take(),
+            payload: delivery
+                .body
+                .take()
+                .and_then(|body| serde_json::from_str(&body).ok()),
             attempts: std::mem::take(&mut delivery.attempts),
             delivery: delivery.into(),
         }

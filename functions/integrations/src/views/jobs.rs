@@ -4,18 +4,18 @@
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
     id::{EndpointId, JobId},
     problem::ApiError,
-    store::{BulkJob, EventFilter, EventState, JobKind, JobState, Progress, ReplayEvents},
+    store::{BulkJob, EventFilter, EventState, JobState, Progress, ReplayEvents},
 };
 use utoipa::{IntoParams, ToSchema};
 
 /// Up to this number a dry run counts exactly.
 pub(crate) const MAX_COUNT: usize = 10_000;
 
-const DEFAULT_PACE_PER_S: u32 = 20;
+pub(super) const DEFAULT_PACE_PER_S: u32 = 20;
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -187,9 +187,7 @@ impl From<BulkJob> for JobOut {
         Self {
             id: job.id,
             kind: job.kind.name(),
-            parameters: match &job.kind {
-                JobKind::ReplayEvents(replay) => json!(replay),
-            },
+            parameters: job.kind.parameters(),
             state: job.state,
             progress: job.progress,
             created_by: job.created_by,

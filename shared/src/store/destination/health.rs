@@ -11,13 +11,13 @@ use jiff::Timestamp;
 
 use crate::{
     audit::Action,
-    id::DestinationId,
+    id::{DestinationId, EventId},
     outbound::{
         health::{Gate, Health, LULL, PROBE},
         send::Strike,
     },
     store::{
-        Change, Conflict, Destination, StoreError, TenantStore, Versioned,
+        Destination, NewDelivery, StoreError, TenantStore, Versioned,
         change::{number, read},
         db::{Filter, Item, Query, Range, Table},
         destination::shown,
@@ -157,36 +157,27 @@ impl TenantStore {
         changed(request).await.map(drop)
     }
 
-    /// With its audit entry; nothing if it is disabled or gone already.
+    /// With its audit entry, and the deliveries of the event that tells of it.
     pub(crate) async fn disable_destination(
         &self,
-        id: DestinationId,
+        from: Versioned<Destination>,
         reason: &str,
+        notice: EventId,
+        deliveries: &[NewDelivery],
     ) -> Result<(), StoreError> {
-        loop {
-            let from = match self.destination(id).await {
-                Ok(from) if from.value.enabled => from,
-                Ok(_) | Err(StoreError::NotFound) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let before = shown(&from.value);
-            let to = Destination {
-                enabled: false,
-                disabled_reason: Some(reason.to_owned()),
-                updated_at: self.now,
-                ..from.value
-            };
-            let change: Change<Versioned<Destination>> =
-                self.replaced(Action::DestinationDisabled, from.version, &before, to)?;
-            match self.commit(change).await {
-                // Somebody changed it at the same time.
-                Err(StoreError::Conflict {
-                    conflict: Conflict::Version,
-                    ..
-                }) => {}
-                ended => return ended.map(drop),
-            }
+        let before = shown(&from.value);
+        let to = Destination {
+            enabled: false,
+            disabled_reason: Some(reason.to_owned()),
+            notice: Some(notice),
+            updated_at: self.now,
+            ..from.value
+        };
+        let mut change = self.replaced(Action::DestinationDisabled, from.version, &before, to)?;
+        for delivery in deliveries {
+            change.writes.push(self.delivery_write(delivery)?);
         }
+        self.commit(change).await.map(drop)
     }
 
     fn health_row(&self, id: DestinationId) -> Result<UpdateItemFluentBuilder, StoreError> {
