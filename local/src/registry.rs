@@ -16,6 +16,7 @@ pub const FUNCTIONS: [(&str, Function); 10] = [
     ("auth", Function::Http(auth::routes)),
     ("tenants", Function::Http(tenants::routes)),
     ("users", Function::Http(users::routes)),
+    ("records", Function::Http(records::routes)),
     ("integrations", Function::Http(integrations::routes)),
     ("audit", Function::Http(audit::routes)),
     ("webhooks", Function::Http(webhooks::routes)),

@@ -14,7 +14,7 @@ use crate::{
     limit::LimitCache,
     outbound::OutletCache,
     queue::Queue,
-    store::{Db, PlatformStore},
+    store::{CollectionCache, Db, PlatformStore},
     telemetry::Calls,
     time::Clock,
     trust,
@@ -46,6 +46,7 @@ pub struct Parts {
     pub(crate) retries: RetryBudgets,
     pub(crate) gates: GateCache,
     pub(crate) api_keys: ApiKeyCache,
+    pub(crate) collections: CollectionCache,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -104,6 +105,7 @@ impl App {
             retries: RetryBudgets::default(),
             gates: GateCache::default(),
             api_keys: ApiKeyCache::default(),
+            collections: CollectionCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

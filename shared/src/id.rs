@@ -37,6 +37,8 @@ kinds! {
     EventKind "evt" "event id";
     RoleKind "rol" "role id";
     SsoConnectionKind "sso" "sso connection id";
+    CollectionKind "col" "collection id";
+    RecordKind "rec" "record id";
     AuditKind "aud" "audit entry id";
     BulkJobKind "job" "job id";
     ConnectionKind "con" "connection id";
@@ -55,6 +57,8 @@ pub type EndpointId = Id<EndpointKind>;
 pub type EventId = Id<EventKind>;
 pub type RoleId = Id<RoleKind>;
 pub type SsoConnectionId = Id<SsoConnectionKind>;
+pub type CollectionId = Id<CollectionKind>;
+pub type RecordId = Id<RecordKind>;
 pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;

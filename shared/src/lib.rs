@@ -12,6 +12,8 @@
 //! - [`outbound`]: destinations that tenants are called at, signed
 //! - [`limit`]: so many requests in so many seconds, over all instances
 //! - [`vendor`]: calls to vendors, and the breakers before them
+//! - [`schema`]: what tenants say of the shape of their own data
+//! - [`index`]: which fields of it they sort and filter by
 //! - [`bulk`]: work on many rows, a page at a time
 //! - [`queue`]: jobs between functions
 //! - [`schedule`]: what is done on a timer
@@ -27,6 +29,7 @@ pub mod config;
 pub mod egress;
 pub mod http;
 pub mod id;
+pub mod index;
 pub mod ip_ranges;
 pub mod lambda;
 pub mod limit;
@@ -34,6 +37,7 @@ pub mod outbound;
 pub mod problem;
 pub mod queue;
 pub mod schedule;
+pub mod schema;
 pub mod seal;
 pub mod store;
 pub mod telemetry;

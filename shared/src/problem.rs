@@ -38,6 +38,8 @@ pub enum ApiError {
     KeyReused,
     #[error("the resource has changed: If-Match names another version")]
     PreconditionFailed,
+    #[error("this change needs If-Match with the ETag that it is based on, or with *")]
+    PreconditionRequired,
     #[error("the body may have at most {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
     #[error("the body must be sent as {expected}")]
@@ -90,7 +92,9 @@ pub struct Problem {
     pub status: u16,
     pub detail: String,
     /// The path of the request.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub instance: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub request_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -151,6 +155,11 @@ impl ApiError {
                 "Version mismatch",
                 StatusCode::PRECONDITION_FAILED,
             ),
+            Self::PreconditionRequired => (
+                "precondition-required",
+                "If-Match missing",
+                StatusCode::PRECONDITION_REQUIRED,
+            ),
             Self::TooLarge { .. } => ("too-large", "Body too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType { .. } | Self::UnsupportedCoding => (
                 "unsupported-media-type",
@@ -205,6 +214,7 @@ impl ApiError {
             Self::Conflict(Conflict::KeyBusy),
             Self::KeyReused,
             Self::PreconditionFailed,
+            Self::PreconditionRequired,
             Self::TooLarge { limit_bytes: 0 },
             Self::UnsupportedMediaType { expected: "" },
             Self::Invalid(Vec::new()),
@@ -258,6 +268,7 @@ impl ApiError {
             | Self::Conflict(_)
             | Self::KeyReused
             | Self::PreconditionFailed
+            | Self::PreconditionRequired
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType { .. }
             | Self::Invalid(_)
@@ -292,11 +303,11 @@ fn limit_headers(over: &OverLimit) -> Vec<(HeaderName, HeaderValue)> {
         .collect()
 }
 
-impl IntoResponse for ApiError {
-    /// Status and headers; the body is written by `http::layers`, which knows path and request id.
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The problem as a part of a larger answer, which names path and request itself.
+    pub fn problem(&self) -> Problem {
         let (kind, title, status) = self.row();
-        match &self {
+        match self {
             Self::Unavailable(source) => {
                 tracing::warn!(error = format!("{source:#}"), "dependency unavailable")
             }
@@ -305,26 +316,28 @@ impl IntoResponse for ApiError {
             }
             _ => {}
         }
-        let problem = Problem {
+        Problem {
             kind: format!("urn:portico:problem:{kind}"),
             title,
             status: status.as_u16(),
             detail: self.to_string(),
             instance: String::new(),
             request_id: String::new(),
-            errors: Vec::new(),
-        };
-        let headers = self.headers();
-        let errors = if let Self::Invalid(errors) = self {
-            errors
-        } else {
-            Vec::new()
-        };
+            errors: match self {
+                Self::Invalid(errors) => errors.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// Status and headers; the body is written by `http::layers`, which knows path and request id.
+    fn into_response(self) -> Response {
+        let (_, _, status) = self.row();
         let mut response = status.into_response();
-        response.headers_mut().extend(headers);
-        response
-            .extensions_mut()
-            .insert(Problem { errors, ..problem });
+        response.headers_mut().extend(self.headers());
+        response.extensions_mut().insert(self.problem());
         response
     }
 }

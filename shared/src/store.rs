@@ -6,6 +6,7 @@ mod audit_log;
 mod breaker;
 mod bulk_job;
 mod change;
+mod collection;
 mod connection;
 mod cursor;
 mod db;
@@ -19,7 +20,9 @@ mod key;
 mod keyed;
 mod limiter;
 mod list;
+mod merge;
 mod platform;
+mod record;
 mod rejection;
 mod role;
 mod session;
@@ -35,6 +38,10 @@ pub use bulk_job::{
     BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents, RetryDeliveries,
 };
 pub use change::{Change, Versioned};
+pub use collection::{
+    COLLECTION_STALENESS, Collection, CollectionName, MOST_COLLECTIONS, NewCollection,
+    OpenCollection, Retention,
+};
 pub use connection::{AuthKind, Connection, ConnectionPatch, Credentials, NewConnection};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
@@ -48,6 +55,7 @@ pub use endpoint::{
 pub use event::{Attempt, Event, EventFilter, EventState, Ledger, Outcome, Tally};
 pub use gate::MOST_ROLES;
 pub use platform::PlatformStore;
+pub use record::{DeletedRecord, Record, RecordVersion};
 pub use rejection::Rejection;
 pub use role::{CustomRole, NewRole, RolePatch};
 pub use sso::{SamlSettings, SsoConnection, SsoConnectionPatch};
@@ -57,6 +65,7 @@ pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 
 pub(crate) use breaker::{BreakerRow, WrittenBreaker};
 pub(crate) use bulk_job::{Plan, Planned};
+pub(crate) use collection::CollectionCache;
 pub(crate) use db::Db;
 pub(crate) use delivery::{Claim, Hold, NewDelivery, Next, NotYet};
 pub(crate) use destination::Outlets;
@@ -103,6 +112,15 @@ impl TenantStore {
             origin,
             now,
         }
+    }
+
+    /// For a handler that commits more than one change: with an Idempotency-Key, the key is taken before
+    /// the first of them.
+    ///
+    /// # Errors
+    /// The key was used before. The handler ends: its answer is not used.
+    pub async fn begin_several(&self) -> Result<(), StoreError> {
+        keyed::claim(self.db()).await
     }
 
     pub(crate) fn db(&self) -> &Db {

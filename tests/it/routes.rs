@@ -141,6 +141,48 @@ pub(crate) fn all() -> Vec<Route> {
         ),
         get("/v1/connections/{id}/health"),
         row(Method::POST, "/v1/connections/{id}/breaker:reset", None),
+        get("/v1/collections"),
+        row(
+            Method::POST,
+            "/v1/collections",
+            Some(json!({ "name": "things", "schema": {} })),
+        ),
+        get("/v1/collections/{name}"),
+        row(
+            Method::PATCH,
+            "/v1/collections/{name}",
+            Some(json!({ "schema": {} })),
+        ),
+        row(Method::DELETE, "/v1/collections/{name}", None),
+        get("/v1/collections/{name}/records"),
+        row(
+            Method::POST,
+            "/v1/collections/{name}/records",
+            Some(json!({ "data": {} })),
+        ),
+        get("/v1/collections/{name}/records/{id}"),
+        row(
+            Method::PUT,
+            "/v1/collections/{name}/records/{id}",
+            Some(json!({ "data": {} })),
+        ),
+        row(
+            Method::PATCH,
+            "/v1/collections/{name}/records/{id}",
+            Some(json!({ "data": {} })),
+        ),
+        row(Method::DELETE, "/v1/collections/{name}/records/{id}", None),
+        row(
+            Method::POST,
+            "/v1/collections/{name}/records/{id}:restore",
+            None,
+        ),
+        get("/v1/collections/{name}/records/{id}/history"),
+        row(
+            Method::POST,
+            "/v1/collections/{name}/records:bulk",
+            Some(json!({ "operations": [{ "op": "create", "data": {} }] })),
+        ),
         get("/v1/webhook-endpoints"),
         row(
             Method::POST,
@@ -257,6 +299,9 @@ pub(crate) struct Resources {
     role: String,
     session: String,
     connection: String,
+    collection: String,
+    record: String,
+    deleted_record: String,
     endpoint: Endpoint,
     event: String,
     job: String,
@@ -277,6 +322,16 @@ impl Resources {
         let session = text(&sessions["data"][0]["id"]);
         let connection = owner.post("/v1/connections", connection()).await;
         let connection = text(&connection.status(201)["id"]);
+        let collection = Self::collection(owner).await;
+        let path = format!("/v1/collections/{collection}/records");
+        let record = Self::record(owner, &path).await;
+        let deleted_record = Self::record(owner, &path).await;
+        let deleted = format!("{path}/{deleted_record}");
+        let headers = [("if-match", "*")];
+        owner
+            .request(Method::DELETE, &deleted, None, &headers)
+            .await
+            .status(204);
         let endpoint = Endpoint::create(owner, "stripe").await;
         let destination = Self::destination(stack, owner, &endpoint).await;
         let event = text(&stack.send(&endpoint, "evt_resource").await.status(202)["id"]);
@@ -297,6 +352,9 @@ impl Resources {
             role,
             session,
             connection,
+            collection,
+            record,
+            deleted_record,
             endpoint,
             event,
             job,
@@ -306,6 +364,24 @@ impl Resources {
             delivery,
             entry,
         }
+    }
+
+    /// The tenant's first collection, or a new one: a tenant may have a hundred.
+    async fn collection(owner: &Client) -> String {
+        let collections = owner.get("/v1/collections").await.status(200);
+        if let Some(name) = collections["data"][0]["name"].as_str() {
+            return name.to_owned();
+        }
+        let tenant = owner.get("/v1/tenant").await.status(200);
+        let name = format!("c{}", text(&tenant["id"]).trim_start_matches("ten_"));
+        let new = json!({ "name": name, "schema": {} });
+        owner.post("/v1/collections", new).await.status(201);
+        name
+    }
+
+    async fn record(owner: &Client, path: &str) -> String {
+        let record = owner.post(path, json!({ "data": {} })).await.status(201);
+        text(&record["id"])
     }
 
     /// The tenant's first custom role, or a new one: a tenant may have fifty.
@@ -352,6 +428,9 @@ impl Resources {
     /// The route's body, with an e-mail address that nobody has yet.
     pub(crate) fn unique(&self, route: &Route) -> Option<Value> {
         let mut body = route.body.clone()?;
+        if route.path == "/v1/collections" {
+            body["name"] = json!(format!("d{}", self.user.trim_start_matches("usr_")));
+        }
         if route.path != "/v1/auth/login" && body.get("email").is_some() {
             body["email"] = json!(format!("{}@x.example", self.user));
         }
@@ -366,6 +445,8 @@ impl Resources {
             path if path.starts_with("/v1/tenant/roles/") => &self.role,
             path if path.starts_with("/v1/connections/") => &self.connection,
             path if path.starts_with("/v1/connectors/") => "stripe",
+            path if path.ends_with("{id}:restore") => &self.deleted_record,
+            path if path.starts_with("/v1/collections/") => &self.record,
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
@@ -379,12 +460,17 @@ impl Resources {
             path if path.starts_with("/hooks/") => &"0".repeat(40),
             _ => "",
         };
+        let name = if route.path.starts_with("/v1/collections/") {
+            &self.collection
+        } else {
+            id
+        };
         route
             .path
             .replace("{id}", id)
             .replace("{connection_id}", id)
             .replace("{address}", id)
-            .replace("{name}", id)
+            .replace("{name}", name)
     }
 
     /// Texts that only this tenant may see.
@@ -393,6 +479,8 @@ impl Resources {
             &self.user,
             &self.role,
             &self.connection,
+            &self.collection,
+            &self.record,
             &self.endpoint.id,
             &self.event,
             &self.job,

@@ -32,6 +32,8 @@ impl Role {
             | Permission::ConnectionsRead
             | Permission::EndpointsRead
             | Permission::EventsRead
+            | Permission::RecordsRead
+            | Permission::RecordsWrite
             | Permission::JobsRead
             | Permission::DestinationsRead
             | Permission::DeliveriesRead => self >= Self::User,
@@ -42,6 +44,7 @@ impl Role {
             | Permission::ConnectionsCall
             | Permission::EndpointsWrite
             | Permission::EventsReplay
+            | Permission::CollectionsWrite
             | Permission::JobsWrite
             | Permission::DestinationsWrite
             | Permission::DeliveriesRetry

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::App,
+    http::layers::BodyLimit,
     problem::{ApiError, FieldError},
 };
 
@@ -37,9 +38,10 @@ where
                 expected: "application/json",
             });
         }
+        let limit = request.extensions().get::<BodyLimit>().copied();
         let bytes = Bytes::from_request(request, app)
             .await
-            .map_err(refused_body)?;
+            .map_err(|rejection| refused_body(rejection, limit))?;
         parse(&bytes).map(Self)
     }
 }
@@ -100,11 +102,11 @@ fn says_json(headers: &http::HeaderMap) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn refused_body(rejection: BytesRejection) -> ApiError {
+fn refused_body(rejection: BytesRejection, limit: Option<BodyLimit>) -> ApiError {
     match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             ApiError::TooLarge {
-                limit_bytes: 64 * 1_024,
+                limit_bytes: limit.map_or(0, |limit| limit.0),
             }
         }
         other => ApiError::Malformed(other.body_text()),

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -24,6 +24,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// The function's own, for the answer to a longer body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
 pub(crate) fn around(router: Router, app: App, body_limit: usize) -> Router {
     let guard = idempotency::Guard {
         app: app.clone(),
@@ -32,6 +36,7 @@ pub(crate) fn around(router: Router, app: App, body_limit: usize) -> Router {
     router
         .layer(middleware::from_fn_with_state(guard, idempotency::guard))
         .layer(DefaultBodyLimit::max(body_limit))
+        .layer(Extension(BodyLimit(body_limit)))
         .layer(middleware::from_fn_with_state(app, serve))
 }
 

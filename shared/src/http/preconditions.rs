@@ -12,14 +12,33 @@ use crate::{app::App, problem::ApiError, store::Versioned};
 
 /// The version that the client has seen, if it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IfMatch(Option<u64>);
+pub struct IfMatch(Seen);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Unsaid,
+    /// `*`: whatever is there.
+    Any,
+    Version(u64),
+}
 
 impl IfMatch {
     /// `current` if the client has seen this version, or has not said what it saw.
     pub fn check<T>(self, current: Versioned<T>) -> Result<Versioned<T>, ApiError> {
         match self.0 {
-            Some(seen) if seen != current.version => Err(ApiError::PreconditionFailed),
-            Some(_) | None => Ok(current),
+            Seen::Version(seen) if seen != current.version => Err(ApiError::PreconditionFailed),
+            Seen::Version(_) | Seen::Any | Seen::Unsaid => Ok(current),
+        }
+    }
+
+    /// As [`IfMatch::check`], for changes where a lost update would hurt (RFC 6585 section 3).
+    ///
+    /// # Errors
+    /// The client has not said which version it has seen.
+    pub fn required<T>(self, current: Versioned<T>) -> Result<Versioned<T>, ApiError> {
+        match self.0 {
+            Seen::Unsaid => Err(ApiError::PreconditionRequired),
+            Seen::Any | Seen::Version(_) => self.check(current),
         }
     }
 }
@@ -29,11 +48,11 @@ impl FromRequestParts<App> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
         let Some(value) = parts.headers.get(header::IF_MATCH) else {
-            return Ok(Self(None));
+            return Ok(Self(Seen::Unsaid));
         };
         let text = value.to_str().unwrap_or_default().trim();
         if text == "*" {
-            return Ok(Self(None));
+            return Ok(Self(Seen::Any));
         }
         let quoted = text
             .strip_prefix('"')
@@ -41,7 +60,7 @@ impl FromRequestParts<App> for IfMatch {
         // A tag that is not of ours matches no version: the precondition fails.
         quoted
             .and_then(|tag| tag.parse().ok())
-            .map(|version| Self(Some(version)))
+            .map(|version| Self(Seen::Version(version)))
             .ok_or(ApiError::PreconditionFailed)
     }
 }

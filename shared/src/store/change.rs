@@ -111,8 +111,19 @@ impl Writer<'_> {
         row: &T,
         conflict: Conflict,
     ) -> Result<Write, StoreError> {
+        self.insert_at(key, 1, row, conflict)
+    }
+
+    /// A row that must not be there yet, and starts with this version.
+    pub(crate) fn insert_at<T: Serialize>(
+        &self,
+        key: &Key,
+        version: u64,
+        row: &T,
+        conflict: Conflict,
+    ) -> Result<Write, StoreError> {
         let item = put(self.table, key, row)?
-            .item("version", number(1))
+            .item("version", number(version))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .into_write()?;

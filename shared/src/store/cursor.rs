@@ -1,12 +1,12 @@
 //! Pagination. A cursor holds a sort key, never a partition, and is signed for one tenant and one
-//! list: another tenant's cursor is an invalid value, not a door.
+//! list by its name: another tenant's cursor is an invalid value, not a door.
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{id::TenantId, problem::ApiError, store::key::List};
+use crate::{id::TenantId, problem::ApiError};
 
 const MAC_LEN: usize = 16;
 
@@ -41,6 +41,16 @@ impl<T> Page<T> {
     }
 }
 
+impl<T> Page<T> {
+    /// As [`Page::map`], where an item may not convert.
+    pub fn try_map<U, E>(self, to: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
+        Ok(Page {
+            data: self.data.into_iter().map(to).collect::<Result<_, E>>()?,
+            next_cursor: self.next_cursor,
+        })
+    }
+}
+
 impl PageRequest {
     /// # Errors
     /// `limit` is not 1 to 100.
@@ -67,7 +77,7 @@ impl PageRequest {
         &self,
         key: &hmac::Key,
         tenant: TenantId,
-        list: List,
+        list: &str,
     ) -> Result<Option<String>, ApiError> {
         self.cursor
             .as_ref()
@@ -77,7 +87,7 @@ impl PageRequest {
 }
 
 impl Cursor {
-    pub(crate) fn new(key: &hmac::Key, tenant: TenantId, list: List, sort_key: &str) -> Self {
+    pub(crate) fn new(key: &hmac::Key, tenant: TenantId, list: &str, sort_key: &str) -> Self {
         let tag = sign(key, tenant, list, sort_key.as_bytes());
         let mac = tag.as_ref().get(..MAC_LEN).unwrap_or_default();
         Self(URL_SAFE_NO_PAD.encode([mac, sort_key.as_bytes()].concat()))
@@ -87,7 +97,7 @@ impl Cursor {
         self.0
     }
 
-    fn open(&self, key: &hmac::Key, tenant: TenantId, list: List) -> Result<String, ApiError> {
+    fn open(&self, key: &hmac::Key, tenant: TenantId, list: &str) -> Result<String, ApiError> {
         let refused = || ApiError::invalid("cursor", "must be the next_cursor of this list");
         let bytes = URL_SAFE_NO_PAD.decode(&self.0).map_err(|_| refused())?;
         let (mac, sort_key) = bytes.split_at_checked(MAC_LEN).ok_or_else(refused)?;
@@ -98,10 +108,10 @@ impl Cursor {
     }
 }
 
-fn sign(key: &hmac::Key, tenant: TenantId, list: List, sort_key: &[u8]) -> hmac::Tag {
+fn sign(key: &hmac::Key, tenant: TenantId, list: &str, sort_key: &[u8]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
     context.update(&tenant.to_bytes());
-    context.update(list.name().as_bytes());
+    context.update(list.as_bytes());
     context.update(b"\0");
     context.update(sort_key);
     context.sign()

@@ -99,6 +99,13 @@ pub enum Conflict {
     DeliveryInProgress,
     #[error("the destination is disabled or gone: enable it, and retry then")]
     DestinationOff,
+    #[error(
+        "a tenant has at most {} collections: delete one first",
+        super::MOST_COLLECTIONS
+    )]
+    TooManyCollections,
+    #[error("the collection has records: delete them first")]
+    NotEmpty,
     #[error("the job has ended: there is nothing left to cancel")]
     JobEnded,
     #[error("the session has ended or its token was used")]
@@ -158,6 +165,10 @@ pub(crate) enum Range {
 pub(crate) struct Filter(Vec<(&'static str, String)>);
 
 impl Filter {
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) fn equals(mut self, attribute: &'static str, value: Option<impl ToString>) -> Self {
         self.0
             .extend(value.map(|value| (attribute, value.to_string())));

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use crate::audit::minute_of;
 use crate::id::{
-    ApiKeyId, AuditId, ConnectionId, DeliveryId, DestinationId, EndpointId, EventId, JobId, RoleId,
-    SessionId, SsoConnectionId, TenantId, UserId,
+    ApiKeyId, AuditId, CollectionId, ConnectionId, DeliveryId, DestinationId, EndpointId, EventId,
+    JobId, RecordId, RoleId, SessionId, SsoConnectionId, TenantId, UserId,
 };
 use crate::limit::RateLimit;
+use crate::store::CollectionName;
 
 /// Partitions over which a tenant's events are spread: one takes 1,000 write units a second.
 pub(crate) const EVENT_SHARDS: u128 = 16;
@@ -55,6 +56,16 @@ pub(crate) enum Sort {
     Job(JobId),
     /// How many jobs are unfinished.
     JobCount,
+    Collection(CollectionName),
+    /// How many collections there are.
+    CollectionCount,
+    Record(Place, RecordId),
+    /// A record that was deleted and can be restored: among the records, out of their list.
+    DeletedRecord(Place, RecordId),
+    /// What one change has made of a record; counted from 1.
+    RecordVersion(CollectionId, RecordId, u64),
+    /// A record's row in one of the collection's indexes: what its sort key starts with.
+    IndexRow(Place, usize, String, RecordId),
     /// The reply that belongs to an Idempotency-Key. The hash covers the caller and the key.
     Idempotency(String),
     /// The circuit breaker of a connection.
@@ -89,6 +100,7 @@ pub(crate) enum List {
     SsoConnections,
     ApiKeys,
     Deliveries,
+    Collections,
 }
 
 impl Key {
@@ -104,6 +116,8 @@ impl Key {
             | Sort::Seal(..)
             | Sort::AuditHead
             | Sort::Job(_)
+            | Sort::Collection(_)
+            | Sort::CollectionCount
             | Sort::JobCount
             | Sort::Connection(_)
             | Sort::Destination(_)
@@ -112,6 +126,11 @@ impl Key {
             | Sort::DestinationHealth(_)
             | Sort::SsoConnection(_)
             | Sort::SsoLink(..) => partition(tenant),
+            Sort::Record(place, id) | Sort::DeletedRecord(place, id) => {
+                place.records(tenant, place.shard(*id))
+            }
+            Sort::RecordVersion(collection, id, _) => version_partition(tenant, *collection, *id),
+            Sort::IndexRow(place, index, _, id) => place.index(tenant, *index, place.shard(*id)),
             Sort::Event(id) | Sort::EventPart(id, _) | Sort::EventWait(id, _) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
@@ -144,6 +163,12 @@ impl Key {
             Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Job(id) => format!("JOB#{id}"),
             Sort::JobCount => "JOBS".to_owned(),
+            Sort::Collection(name) => format!("COL#{name}"),
+            Sort::CollectionCount => "COLLECTIONS".to_owned(),
+            Sort::Record(_, id) => id.to_string(),
+            Sort::DeletedRecord(_, id) => format!("DEL#{id}"),
+            Sort::RecordVersion(.., version) => format!("V#{version:010}"),
+            Sort::IndexRow(.., prefix, id) => format!("{prefix}{id}"),
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
             Sort::Breaker(_) => "BREAKER".to_owned(),
             Sort::Connection(id) => format!("CON#{id}"),
@@ -192,6 +217,7 @@ impl List {
             Self::SsoConnections => (partition(tenant), "SSO#".to_owned()),
             Self::ApiKeys => (partition(tenant), "KEY#".to_owned()),
             Self::Deliveries => (delivery_list(tenant), "dlv_".to_owned()),
+            Self::Collections => (partition(tenant), "COL#".to_owned()),
         }
     }
 
@@ -211,6 +237,7 @@ impl List {
             Self::SsoConnections => "sso-connections",
             Self::ApiKeys => "api-keys",
             Self::Deliveries => "deliveries",
+            Self::Collections => "collections",
         }
     }
 }
@@ -239,6 +266,36 @@ pub(crate) fn minute_partition(minute: i64, shard: u128) -> String {
 /// The index partition in which a tenant's deliveries are listed by their event's time.
 pub(crate) fn delivery_list(tenant: TenantId) -> String {
     format!("T#{tenant}#D")
+}
+
+/// Where a collection's rows are: over how many partitions it is spread never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) collection: CollectionId,
+    pub(crate) shards: u8,
+}
+
+impl Place {
+    pub(crate) fn shard(self, id: RecordId) -> u8 {
+        let shard = u128::from_be_bytes(id.to_bytes()) % u128::from(self.shards.max(1));
+        u8::try_from(shard).unwrap_or(0)
+    }
+
+    pub(crate) fn records(self, tenant: TenantId, shard: u8) -> String {
+        format!("T#{tenant}#C#{}#{shard}", self.collection)
+    }
+
+    pub(crate) fn index(self, tenant: TenantId, index: usize, shard: u8) -> String {
+        format!("T#{tenant}#X#{}#{index}#{shard}", self.collection)
+    }
+}
+
+pub(crate) fn version_partition(
+    tenant: TenantId,
+    collection: CollectionId,
+    id: RecordId,
+) -> String {
+    format!("T#{tenant}#V#{collection}#{id}")
 }
 
 fn event_partition(tenant: TenantId, shard: u128) -> String {

@@ -135,6 +135,24 @@ pub(crate) async fn settle(db: &Db) -> Result<(), StoreError> {
     }
 }
 
+/// Claims the key before a handler's first write, for one whose writes are many transactions: none of them
+/// is then held, and a request that comes again runs none of them.
+pub(crate) async fn claim(db: &Db) -> Result<(), StoreError> {
+    let Some(keyed) = present() else {
+        return Ok(());
+    };
+    if let Some(refusal) = keyed.next_refusal() {
+        return Err(refusal.into());
+    }
+    {
+        let mut progress = keyed.progress();
+        if matches!(progress.stage, Stage::Open) {
+            progress.stage = Stage::Held(Vec::new());
+        }
+    }
+    keyed.settle(db).await
+}
+
 /// Holds `writes` if the present request can; gives them back otherwise.
 pub(crate) async fn hold(db: &Db, writes: Vec<Write>) -> Result<Option<Vec<Write>>, StoreError> {
     let Some(keyed) = present() else {

@@ -52,7 +52,7 @@ impl TenantStore {
             .await
             .map_err(ApiError::Unavailable)?;
         let Listing { list, between } = listing;
-        let after = page.after(keyring.cursor_key(), self.tenant, list)?;
+        let after = page.after(keyring.cursor_key(), self.tenant, list.name())?;
         let (partition, prefix) = list.range(self.tenant);
         let query = Query {
             table: list.table(),
@@ -66,7 +66,8 @@ impl TenantStore {
         };
         let (items, next) = self.db().query(query).await?;
         let next = next.and_then(|key| key.get("sk").and_then(|sk| sk.as_s().ok().cloned()));
-        let cursor = next.map(|sk| Cursor::new(keyring.cursor_key(), self.tenant, list, &sk));
+        let cursor =
+            next.map(|sk| Cursor::new(keyring.cursor_key(), self.tenant, list.name(), &sk));
         let data = items.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page {
             data,
@@ -79,6 +80,7 @@ impl List {
     pub(crate) fn table(self) -> Table {
         match self {
             Self::Users
+            | Self::Collections
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
@@ -100,6 +102,7 @@ impl List {
             | Self::Sessions(_)
             | Self::Connections
             | Self::Endpoints
+            | Self::Collections
             | Self::Audit
             | Self::Seals
             | Self::Jobs
@@ -114,6 +117,7 @@ impl List {
         match self {
             Self::Events | Self::Deliveries | Self::Audit | Self::Seals | Self::Jobs => true,
             Self::Users
+            | Self::Collections
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
@@ -134,6 +138,7 @@ impl List {
             | Self::Sessions(_)
             | Self::Connections
             | Self::Endpoints
+            | Self::Collections
             | Self::Audit
             | Self::Seals
             | Self::Jobs

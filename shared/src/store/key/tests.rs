@@ -17,6 +17,18 @@ fn ids() -> (TenantId, UserId, SessionId, EndpointId, EventId, AuditId) {
     )
 }
 
+fn place() -> Place {
+    let collection = IdGen::default().make(jiff::Timestamp::UNIX_EPOCH);
+    Place {
+        collection,
+        shards: 16,
+    }
+}
+
+fn record() -> RecordId {
+    IdGen::default().make(jiff::Timestamp::UNIX_EPOCH)
+}
+
 proptest! {
     #[test]
     fn every_key_starts_with_its_tenant(hash in ".{0,70}", part in 0_usize..9) {
@@ -35,6 +47,11 @@ proptest! {
             Sort::Audit(audit),
             Sort::Rejection(endpoint, 7),
             Sort::EndpointLimit(endpoint, limit),
+            Sort::Collection("a".parse().unwrap()),
+            Sort::Record(place(), record()),
+            Sort::DeletedRecord(place(), record()),
+            Sort::RecordVersion(place().collection, record(), 1),
+            Sort::IndexRow(place(), 0, "0#".to_owned(), record()),
         ];
         for sort in sorts {
             let key = Key::new(tenant, &sort);
@@ -74,5 +91,21 @@ fn events_spread_over_all_shards() {
             .pk
         })
         .collect();
+    assert_eq!(partitions.len(), 16);
+}
+
+#[test]
+fn records_spread_over_all_shards_with_their_index_rows() {
+    let (tenant, ..) = ids();
+    let place = place();
+    let mut partitions = std::collections::BTreeSet::new();
+    for _ in 0..2_000 {
+        let id = record();
+        let row = Key::new(tenant, &Sort::Record(place, id));
+        let index = Key::new(tenant, &Sort::IndexRow(place, 3, "0#".to_owned(), id));
+        let shard = |key: &Key| key.pk.rsplit_once('#').map(|(_, shard)| shard.to_owned());
+        assert_eq!(shard(&row), shard(&index));
+        partitions.insert(row.pk);
+    }
     assert_eq!(partitions.len(), 16);
 }
