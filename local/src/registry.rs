@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::function::{HttpFunction, Invoke, Launch, QueueFunction};
 
 /// The functions' binaries and their code. A test compares the names with template.yaml.
-pub const FUNCTIONS: [(&str, Function); 10] = [
+pub const FUNCTIONS: [(&str, Function); 11] = [
     ("auth", Function::Http(auth::routes)),
     ("tenants", Function::Http(tenants::routes)),
     ("users", Function::Http(users::routes)),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
-use crate::ip_ranges::IpRanges;
+use crate::{ip_ranges::IpRanges, plan::Plan};
 
 /// What a function is told about its surroundings. Variables that a function does not use are
 /// absent from its environment: reading such a name is an error of that function's template.
@@ -137,6 +137,31 @@ impl Config {
             .split(',')
             .map(|origin| origin.trim().trim_end_matches('/'))
             .filter(|origin| !origin.is_empty())
+    }
+
+    /// The plan of a tenant that has none of its own.
+    ///
+    /// # Errors
+    /// `PORTICO_DEFAULT_PLAN` names none.
+    pub fn default_plan(&self) -> Result<Plan, ConfigError> {
+        const NAME: &str = "PORTICO_DEFAULT_PLAN";
+        self.required(NAME)?.parse().map_err(|problem| ConfigError {
+            name: NAME,
+            problem,
+        })
+    }
+
+    /// Attempts to sign in that one address has in a minute.
+    ///
+    /// # Errors
+    /// `PORTICO_SIGN_INS_PER_MINUTE` is not a number above 0.
+    pub fn sign_ins_per_minute(&self) -> Result<u32, ConfigError> {
+        const NAME: &str = "PORTICO_SIGN_INS_PER_MINUTE";
+        let number = self.required(NAME)?.parse().ok();
+        number.filter(|number| *number > 0).ok_or(ConfigError {
+            name: NAME,
+            problem: "must be a whole number above 0",
+        })
     }
 
     pub fn region(&self) -> &str {

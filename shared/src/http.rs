@@ -1,12 +1,14 @@
 //! What every HTTP function shares: routes with their documentation, layers, extractors.
 
 mod client;
+mod documented;
 mod extract;
 mod idempotency;
 mod layers;
 mod preconditions;
 mod routes;
 pub mod rules;
+mod shape;
 mod wire;
 
 pub use client::ClientAddress;

@@ -10,6 +10,7 @@
 //! - [`audit`]: what is written beside every change
 //! - [`webhook`]: vendors' requests, verified and applied
 //! - [`outbound`]: destinations that tenants are called at, signed
+//! - [`plan`]: how much a tenant may ask
 //! - [`limit`]: so many requests in so many seconds, over all instances
 //! - [`vendor`]: calls to vendors, and the breakers before them
 //! - [`schema`]: what tenants say of the shape of their own data
@@ -34,6 +35,7 @@ pub mod ip_ranges;
 pub mod lambda;
 pub mod limit;
 pub mod outbound;
+pub mod plan;
 pub mod problem;
 pub mod queue;
 pub mod schedule;

@@ -1,13 +1,21 @@
 //! Rate limits over all instances: a bucket is one row of the ephemeral table, and each instance leases
-//! permits from it in blocks. In any window of time at most `burst + rate × (window + lease)` pass.
+//! permits from it in blocks. In any window of time at most `burst + rate × (window + lease)` pass, and
+//! beside them what instances let through on trust.
 //!
-//! A bucket is named by a key and holds what a [`RateLimit`] says; nothing here knows what is limited.
+//! A bucket is named by a key and holds what a [`RateLimit`] says; `levels` knows what is limited.
+//!
+//! Where there is trust, an instance lets so many permits through before it asks the table, and pays them
+//! with its next lease. At any time each instance owes at most that many, so light traffic costs a fraction
+//! of a write for each request.
 //!
 //! A lease is made to last a quarter of the time in which the bucket fills, two seconds at most, and
 //! lapses after twice that. So a steady stream costs about one write in two seconds for each instance
 //! that serves it, and a limit of a few requests a second costs up to one write for each request.
 
+pub(crate) mod cost;
 mod gcra;
+pub(crate) mod levels;
+mod quota;
 mod wallet;
 
 use std::{
@@ -29,6 +37,10 @@ use crate::{
 use gcra::Rate;
 use wallet::{Step, Wallet};
 
+pub use levels::{Attempt, month_of};
+
+pub(crate) use levels::admit_caller;
+pub(crate) use quota::{Quota, Quotas, of_refusal};
 pub(crate) use wallet::Lease;
 
 /// Buckets that one instance keeps in mind.
@@ -70,8 +82,38 @@ pub(crate) struct LimitCache {
     buckets: Mutex<HashMap<(Key, RateLimit), Arc<Bucket>>>,
 }
 
+/// What a request is held against, and how much of it the request takes.
+pub(crate) struct Charge {
+    pub(crate) policy: &'static str,
+    pub(crate) key: Key,
+    pub(crate) limit: RateLimit,
+    /// Permits that an instance may owe.
+    pub(crate) trust: u32,
+    pub(crate) cost: u32,
+    /// Whether the bucket's row also counts the requests of the month.
+    pub(crate) metered: Option<Metered>,
+}
+
+/// A month and how many requests it may have.
+pub(crate) struct Metered {
+    pub(crate) month: String,
+    pub(crate) quota: Option<u32>,
+    pub(crate) ends_at: Timestamp,
+}
+
+/// Requests of a month that an instance has let through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) month: String,
+    /// Not yet in the row.
+    pub(crate) new: u32,
+    /// In the row when it was last written.
+    pub(crate) known: u64,
+}
+
 struct Bucket {
     wallet: Mutex<Wallet>,
+    usage: Mutex<Usage>,
     /// One lease at a time: who waits here finds permits afterwards.
     turn: tokio::sync::Mutex<()>,
 }
@@ -106,11 +148,48 @@ pub(crate) async fn take(
     cost: u32,
     now: Timestamp,
 ) -> Result<(), OverLimit> {
-    let now = now.as_nanosecond();
-    let bucket = app.limits.bucket(key, limit, now);
-    let over = |wait: i128| OverLimit {
+    let level = Charge {
         policy,
+        key: key.clone(),
         limit,
+        trust: 0,
+        cost,
+        metered: None,
+    };
+    charge(app, &level, now).await.map(drop)
+}
+
+/// As [`take`]; yields what is left, as far as the instance knows.
+///
+/// # Errors
+/// The limit is reached, or the month's quota.
+pub(crate) async fn charge(app: &App, level: &Charge, now: Timestamp) -> Result<Quota, OverLimit> {
+    let at = now.as_nanosecond();
+    let bucket = app.limits.bucket(&level.key, level.limit, level.trust, at);
+    if let Some(metered) = &level.metered
+        && let Some(quota) = metered.quota
+        && bucket.usage(metered).known >= u64::from(quota)
+    {
+        return Err(levels::over_month(metered, quota, now));
+    }
+    pass(app, level, &bucket, at).await?;
+    if let Some(metered) = &level.metered {
+        bucket.count(metered);
+    }
+    let (remaining, wait) = bucket.with(|wallet| wallet.remaining(at));
+    Ok(Quota {
+        policy: level.policy,
+        limit: level.limit,
+        remaining,
+        reset_s: u64::try_from(wait.div_euclid(1_000_000_000)).unwrap_or(0),
+    })
+}
+
+async fn pass(app: &App, level: &Charge, bucket: &Bucket, now: i128) -> Result<(), OverLimit> {
+    let cost = level.cost;
+    let over = |wait: i128| OverLimit {
+        policy: level.policy,
+        limit: level.limit,
         retry_after_s: u64::try_from(wait.div_euclid(1_000_000_000) + 1).unwrap_or(1),
     };
     let first = bucket.with(|wallet| {
@@ -130,20 +209,26 @@ pub(crate) async fn take(
     }
     for _ in 0..ATTEMPTS {
         let lease = bucket.with(|wallet| wallet.plan(now, cost)).map_err(over)?;
-        match app.platform().lease(key, &lease).await {
-            Ok(Leased::Written(full_until)) => {
+        let usage = level.metered.as_ref().map(|metered| bucket.usage(metered));
+        match app
+            .platform()
+            .lease(&level.key, &lease, usage.as_ref())
+            .await
+        {
+            Ok(Leased::Written { full_until, used }) => {
                 bucket.with(|wallet| wallet.granted(lease, full_until, cost));
+                bucket.counted(usage, used);
                 return Ok(());
             }
             Ok(Leased::Moved(full_until)) => bucket.with(|wallet| wallet.learned(full_until)),
             Err(error) => {
-                fail_open(&bucket, now, &error);
+                fail_open(bucket, now, &error);
                 return Ok(());
             }
         }
     }
     tracing::warn!(
-        limit.policy = policy,
+        limit.policy = level.policy,
         "a limit's row changed under every lease: the request passes"
     );
     Ok(())
@@ -162,7 +247,7 @@ pub(crate) async fn pause(
     let rate = limit.rate();
     // Full enough that the first permit is free at that moment.
     let full_until = until + rate.capacity() - rate.interval;
-    let bucket = app.limits.bucket(key, limit, now);
+    let bucket = app.limits.bucket(key, limit, 0, now);
     bucket.with(|wallet| wallet.pause(until, full_until));
     if let Err(error) = app.platform().pause_bucket(key, full_until).await {
         tracing::warn!(%error, "a pause could not be shared");
@@ -178,10 +263,41 @@ impl Bucket {
     fn with<T>(&self, use_wallet: impl FnOnce(&mut Wallet) -> T) -> T {
         use_wallet(&mut self.wallet.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn of_month<T>(&self, metered: &Metered, work: impl FnOnce(&mut Usage) -> T) -> T {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if usage.month != metered.month {
+            *usage = Usage {
+                month: metered.month.clone(),
+                ..Usage::default()
+            };
+        }
+        work(&mut usage)
+    }
+
+    fn usage(&self, metered: &Metered) -> Usage {
+        self.of_month(metered, |usage| usage.clone())
+    }
+
+    fn count(&self, metered: &Metered) {
+        self.of_month(metered, |usage| usage.new = usage.new.saturating_add(1));
+    }
+
+    /// What was sent with a lease is in the row now.
+    fn counted(&self, sent: Option<Usage>, used: Option<u64>) {
+        let (Some(sent), Some(used)) = (sent, used) else {
+            return;
+        };
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if usage.month == sent.month {
+            usage.new = usage.new.saturating_sub(sent.new);
+            usage.known = used;
+        }
+    }
 }
 
 impl LimitCache {
-    fn bucket(&self, key: &Key, limit: RateLimit, now: i128) -> Arc<Bucket> {
+    fn bucket(&self, key: &Key, limit: RateLimit, trust: u32, now: i128) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bucket) = buckets.get(&(key.clone(), limit)) {
             return Arc::clone(bucket);
@@ -190,7 +306,8 @@ impl LimitCache {
             buckets.retain(|_, bucket| !bucket.with(|wallet| wallet.is_idle(now)));
         }
         let bucket = Arc::new(Bucket {
-            wallet: Mutex::new(Wallet::new(limit.rate())),
+            wallet: Mutex::new(Wallet::new(limit.rate(), trust)),
+            usage: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
         });
         if buckets.len() < CAPACITY {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Permission,
-    limit::{OverLimit, RateLimit},
+    limit::{self, OverLimit, RateLimit},
     store::{Conflict, StoreError},
     vendor::VendorError,
 };
@@ -84,7 +84,8 @@ impl FieldError {
 /// The body of every error answer (`application/problem+json`, RFC 9457 section 3).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// A URN that names the kind of problem; docs/problems.md has a section for each.
+    /// Names the kind of problem: a URN of ours, or a type that a standard registers. docs/problems.md has
+    /// a section for each.
     #[serde(rename = "type")]
     #[schema(example = "urn:portico:problem:invalid-request")]
     pub kind: String,
@@ -98,7 +99,13 @@ pub struct Problem {
     pub request_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Of 429: the policies of `RateLimit-Policy` that refuse the request.
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    pub violated_policies: Vec<&'static str>,
 }
+
+/// Section 6 of draft-ietf-httpapi-ratelimit-headers-10.
+const QUOTA_EXCEEDED: &str = "quota-exceeded";
 
 /// Seconds after which a client may try again when a dependency did not answer.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
@@ -172,7 +179,7 @@ impl ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY,
             ),
             Self::RateLimited(_) => (
-                "rate-limited",
+                QUOTA_EXCEEDED,
                 "Too many requests",
                 StatusCode::TOO_MANY_REQUESTS,
             ),
@@ -278,29 +285,19 @@ impl ApiError {
     }
 }
 
-/// RFC 9110 section 10.2.3 and draft-ietf-httpapi-ratelimit-headers-10.
+/// RFC 9110 section 10.2.3, and what draft-ietf-httpapi-ratelimit-headers-10 adds to it.
 fn limit_headers(over: &OverLimit) -> Vec<(HeaderName, HeaderValue)> {
-    let (policy, wait) = (over.policy, over.retry_after_s);
-    let RateLimit {
-        requests,
-        per_seconds,
-        ..
-    } = over.limit;
-    let texts = [
-        (header::RETRY_AFTER, wait.to_string()),
-        (
-            HeaderName::from_static("ratelimit-policy"),
-            format!("\"{policy}\";q={requests};w={per_seconds}"),
-        ),
-        (
-            HeaderName::from_static("ratelimit"),
-            format!("\"{policy}\";r=0;t={wait}"),
-        ),
-    ];
-    texts
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, HeaderValue::from_str(&text).ok()?)))
-        .collect()
+    let mut headers = limit::of_refusal(over);
+    headers.push((header::RETRY_AFTER, HeaderValue::from(over.retry_after_s)));
+    headers
+}
+
+/// The draft has a type of its own for a limit that is reached.
+fn type_of(kind: &str) -> String {
+    match kind {
+        QUOTA_EXCEEDED => format!("https://iana.org/assignments/http-problem-types#{kind}"),
+        _ => format!("urn:portico:problem:{kind}"),
+    }
 }
 
 impl ApiError {
@@ -317,7 +314,7 @@ impl ApiError {
             _ => {}
         }
         Problem {
-            kind: format!("urn:portico:problem:{kind}"),
+            kind: type_of(kind),
             title,
             status: status.as_u16(),
             detail: self.to_string(),
@@ -325,6 +322,10 @@ impl ApiError {
             request_id: String::new(),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
+                _ => Vec::new(),
+            },
+            violated_policies: match self {
+                Self::RateLimited(over) => vec![over.policy],
                 _ => Vec::new(),
             },
         }

@@ -334,7 +334,7 @@ async fn a_vendor_that_asks_to_wait_is_left_alone_until_then() {
     assert_eq!(answered["retry_after_s"], 30);
     stack.advance_s(20);
     let refused = owner.post(&format!("{path}/call"), get()).await;
-    refused.problem(429, "rate-limited");
+    refused.problem(429, "quota-exceeded");
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((9..=11).contains(&wait), "{wait}");
     // A second instance learns it from the table.
@@ -347,7 +347,7 @@ async fn a_vendor_that_asks_to_wait_is_left_alone_until_then() {
     stack.advance_s(2);
     call(&owner, &path, get()).await;
     let refused = owner.post(&format!("{path}/call"), get()).await;
-    refused.problem(429, "rate-limited");
+    refused.problem(429, "quota-exceeded");
 }
 
 #[tokio::test]
@@ -362,7 +362,7 @@ async fn the_connections_budget_is_never_exceeded() {
     }
     for _ in 0..3 {
         let refused = owner.post(&format!("{path}/call"), get()).await;
-        refused.problem(429, "rate-limited");
+        refused.problem(429, "quota-exceeded");
     }
     assert_eq!(vendor.take().len(), 3);
 }

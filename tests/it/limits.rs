@@ -31,7 +31,7 @@ async fn over_the_limit_is_told_when_to_come_again() {
         stack.send(&endpoint, &id).await.status(202);
     }
     let answer = stack.send(&endpoint, "evt_3").await;
-    let problem = answer.problem(429, "rate-limited");
+    let problem = answer.problem(429, "quota-exceeded");
     assert!(text(&problem["detail"]).contains("3 requests in 86400 s"));
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((28_000..=28_801).contains(&wait), "{wait}");
@@ -48,7 +48,7 @@ async fn over_the_limit_is_told_when_to_come_again() {
     stack
         .send(&endpoint, "evt_5")
         .await
-        .problem(429, "rate-limited");
+        .problem(429, "quota-exceeded");
     let owner = stack.again("acme").await;
     let path = format!("/v1/webhook-endpoints/{}", endpoint.id);
     let kept = owner.get(&format!("{path}/rejections")).await.status(200);
@@ -72,7 +72,10 @@ async fn a_limit_is_shared_by_all_instances_and_another_endpoint_has_its_own() {
         limited(&owner, limit).await,
     );
     stack.send(&one, "evt_1").await.status(202);
-    stack.send(&one, "evt_2").await.problem(429, "rate-limited");
+    stack
+        .send(&one, "evt_2")
+        .await
+        .problem(429, "quota-exceeded");
     stack.send(&other, "evt_3").await.status(202);
     // A changed limit begins with a full bucket.
     let path = format!("/v1/webhook-endpoints/{}", one.id);

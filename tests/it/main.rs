@@ -32,6 +32,7 @@ mod idempotency;
 mod idp;
 mod isolation;
 mod jobs;
+mod levels;
 mod limits;
 mod notices;
 mod operator;

@@ -240,6 +240,11 @@ async fn filled(owner: &Client, from: usize, to: usize) {
 }
 
 /// `PORTICO_TEST_RECORDS=100000` makes it the proof of docs/records.md; the calls are counted always.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "asked to, it is also a measurement"
+)]
 #[tokio::test]
 async fn a_page_costs_the_same_whatever_the_size_of_the_collection() {
     let most: usize =
@@ -269,7 +274,9 @@ async fn a_page_costs_the_same_whatever_the_size_of_the_collection() {
             }
             took_us.sort_unstable();
             println!("{size} records, {query}: p50 {} us", took_us[10]);
-            let counted = stack.calls("records", owner.get(&path)).await;
+            let mut counted = stack.calls("records", owner.get(&path)).await;
+            // A lease of permits, whenever one is due.
+            counted.remove("DynamoDB.UpdateItem");
             assert_eq!(counted.values().sum::<u64>(), calls, "{query}: {counted:?}");
             seen.push(counted);
         }

@@ -438,7 +438,7 @@ async fn limits_are_stated_by_the_refusal() {
         (
             json!({ "indexes": [{ "fields": [{ "path": "a", "type": "object" }] }] }),
             "/indexes/0/fields/0/type",
-            "expected one of",
+            "must be one of",
         ),
         (json!({ "shards": 3 }), "/shards", "1, 4 or 16"),
         (

@@ -15,6 +15,8 @@ use crate::{
 /// Where nothing listens: the port is `discard`.
 const CLOSED_URL: &str = "http://127.0.0.1:9/";
 
+const RECORD: &str = "/v1/collections/{name}/records/{id}";
+
 /// A route of the OpenAPI document and a body that it takes.
 pub(crate) struct Route {
     pub(crate) method: Method,
@@ -87,6 +89,7 @@ pub(crate) fn all() -> Vec<Route> {
         get("/openapi.json"),
         get("/v1/tenant"),
         row(Method::PATCH, "/v1/tenant", Some(json!({ "name": "T" }))),
+        get("/v1/tenant/usage"),
         get("/v1/tenant/roles"),
         row(
             Method::POST,
@@ -160,18 +163,10 @@ pub(crate) fn all() -> Vec<Route> {
             "/v1/collections/{name}/records",
             Some(json!({ "data": {} })),
         ),
-        get("/v1/collections/{name}/records/{id}"),
-        row(
-            Method::PUT,
-            "/v1/collections/{name}/records/{id}",
-            Some(json!({ "data": {} })),
-        ),
-        row(
-            Method::PATCH,
-            "/v1/collections/{name}/records/{id}",
-            Some(json!({ "data": {} })),
-        ),
-        row(Method::DELETE, "/v1/collections/{name}/records/{id}", None),
+        get(RECORD),
+        row(Method::PUT, RECORD, Some(json!({ "data": {} }))),
+        row(Method::PATCH, RECORD, Some(json!({ "data": {} }))),
+        row(Method::DELETE, RECORD, None),
         row(
             Method::POST,
             "/v1/collections/{name}/records/{id}:restore",

@@ -14,6 +14,7 @@ use shared::{
         sign_in::{self, Entrance},
     },
     http::{Body, Routes, rules},
+    limit::Attempt,
     problem::{ApiError, Problem},
 };
 use utoipa_axum::routes;
@@ -50,6 +51,7 @@ pub fn routes() -> Routes {
 ))]
 async fn register(
     app: axum::extract::State<App>,
+    _: Attempt,
     at: Entrance,
     Body(new): Body<RegisterIn>,
 ) -> Result<(StatusCode, Json<SignedInOut>), ApiError> {
@@ -71,6 +73,7 @@ async fn register(
 ))]
 async fn login(
     app: axum::extract::State<App>,
+    _: Attempt,
     at: Entrance,
     Body(given): Body<LoginIn>,
 ) -> Result<Json<SignedInOut>, ApiError> {

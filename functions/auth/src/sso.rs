@@ -14,6 +14,7 @@ use shared::{
     access::{Origin, sign_in::Entrance, sso},
     http::{Body, Path, Query},
     id::{SsoConnectionId, TenantId},
+    limit::Attempt,
     problem::{ApiError, Problem},
     seal::Secret,
 };
@@ -100,6 +101,7 @@ pub(crate) async fn start_sso(
     ))]
 pub(crate) async fn finish_saml(
     app: State<App>,
+    _: Attempt,
     at: Entrance,
     Path(id): Path<SsoConnectionId>,
     request: Request,
@@ -140,6 +142,7 @@ pub(crate) async fn get_saml_metadata(
 ))]
 pub(crate) async fn exchange_sso_code(
     app: State<App>,
+    _: Attempt,
     at: Entrance,
     Body(given): Body<SsoTokenIn>,
 ) -> Result<Json<SignedInOut>, ApiError> {

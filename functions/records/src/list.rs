@@ -54,7 +54,7 @@ pub(crate) async fn list_records(
             return Err(ApiError::invalid("deleted", detail));
         }
         let page = store.deleted_records(&open, &page).await?;
-        let page = page.try_map(|record| DeletedRecordOut::new(name, record))?;
+        let page = page.try_map(|record| DeletedRecordOut::new(name, &record))?;
         return Ok(Json(page).into_response());
     }
     let plan = asked.question.plan(&open.collection.indexes)?;

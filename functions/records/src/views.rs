@@ -253,7 +253,10 @@ pub(crate) struct DeletedRecordOut {
 }
 
 impl DeletedRecordOut {
-    pub(crate) fn new(collection: CollectionName, record: DeletedRecord) -> Result<Self, ApiError> {
+    pub(crate) fn new(
+        collection: CollectionName,
+        record: &DeletedRecord,
+    ) -> Result<Self, ApiError> {
         Ok(Self {
             id: record.id,
             collection,

@@ -1,8 +1,9 @@
-//! The caller's tenant, its roles, API keys and identity providers.
+//! The caller's tenant, its roles, API keys and identity providers, and what it uses.
 
 mod api_keys;
 mod roles;
 mod sso;
+mod usage;
 mod views;
 
 use shared::{
@@ -18,6 +19,7 @@ use crate::views::TenantPatchIn;
 pub fn routes() -> Routes {
     Routes::new()
         .with(routes!(get_tenant, update_tenant))
+        .with(routes!(usage::get_usage))
         .with(routes!(roles::list_roles, roles::create_role))
         .with(routes!(
             roles::get_role,

@@ -19,6 +19,8 @@ use crate::{
     audit::{Actor, Origin as AuditOrigin},
     http::ClientAddress,
     id::{ApiKeyId, SessionId, TenantId, UserId},
+    limit,
+    plan::Terms,
     problem::ApiError,
     store::{self, TenantStore},
 };
@@ -130,6 +132,11 @@ impl Caller {
         ))
     }
 
+    /// How much the caller's tenant may ask of the platform.
+    pub fn terms(&self) -> Terms {
+        self.gate.terms
+    }
+
     /// The request's time: read once, used for everything the request does.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -175,6 +182,7 @@ impl Caller {
             Self::by_token(parts, app, &credential, freshness, now).await?
         };
         let actor = caller.principal.actor().to_string();
+        limit::admit_caller(app, parts, &caller.gate.terms, caller.tenant, &actor, now).await?;
         store::own(caller.tenant, &actor, now)?;
         Ok(caller)
     }

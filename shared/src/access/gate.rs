@@ -15,6 +15,7 @@ use crate::{
     access::{ACCESS_TOKEN_LIFETIME_S, Permissions, Role},
     app::App,
     id::{RoleId, SessionId, TenantId, UserId},
+    plan::Terms,
     store::{StoreError, TenantStatus},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Gate {
     /// With the Unix second at which the mark has done its work.
     pub(crate) members: HashMap<UserId, (Standing, i64)>,
     pub(crate) sessions: HashMap<SessionId, i64>,
+    /// How much the tenant may ask of the platform.
+    pub(crate) terms: Terms,
 }
 
 /// Why a token that verifies is not let in.
@@ -76,6 +79,7 @@ impl Gate {
             roles: HashMap::new(),
             members: HashMap::new(),
             sessions: HashMap::new(),
+            terms: Terms::default(),
         }
     }
 

@@ -10,10 +10,11 @@ use axum::{
 use garde::Validate;
 use http::{header, request::Parts};
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
-    http::layers::BodyLimit,
+    http::{layers::BodyLimit, shape},
     problem::{ApiError, FieldError},
 };
 
@@ -28,7 +29,7 @@ pub struct Query<T>(pub T);
 
 impl<T> FromRequest<App> for Body<T>
 where
-    T: DeserializeOwned + Validate<Context = ()>,
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
 {
     type Rejection = ApiError;
 
@@ -48,13 +49,17 @@ where
 
 /// # Errors
 /// `Malformed` when it is not JSON, `Invalid` when it is and does not fit.
-fn parse<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<T, ApiError> {
+fn parse<T>(bytes: &[u8]) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
+{
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let inner = error.inner();
         if inner.is_data() {
             let detail = without_position(&inner.to_string());
-            ApiError::invalid(pointer(error.path()), detail)
+            let first = FieldError::new(pointer(error.path()), detail);
+            ApiError::Invalid(misshapen::<T>(bytes, first))
         } else {
             ApiError::Malformed(format!("the body is not JSON: {inner}"))
         }
@@ -63,12 +68,24 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<T
         .map_err(|error| ApiError::Malformed(format!("the body is not one JSON value: {error}")))?;
     value.validate().map_err(|report| {
         let field = |(path, error): &(garde::Path, garde::Error)| {
-            let path: Vec<String> = path.to_string().split('.').map(str::to_owned).collect();
-            FieldError::new(format!("/{}", path.join("/")), error.message())
+            // `indexes[0].fields`
+            let path = path.to_string().replace('[', ".").replace(']', "");
+            FieldError::new(format!("/{}", path.replace('.', "/")), error.message())
         };
         ApiError::Invalid(report.iter().map(field).collect())
     })?;
     Ok(value)
+}
+
+/// All that is wrong with a body's shape, and the reader's own error where the shape does not explain it.
+fn misshapen<T: ToSchema>(bytes: &[u8], first: FieldError) -> Vec<FieldError> {
+    let body = serde_json::from_slice(bytes).unwrap_or_default();
+    let mut errors = shape::errors::<T>(&body);
+    let explains = |error: &FieldError| error.pointer.starts_with(&first.pointer);
+    if !errors.iter().any(explains) {
+        errors.insert(0, first);
+    }
+    errors
 }
 
 /// A JSON pointer (RFC 6901) from serde's path.

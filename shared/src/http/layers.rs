@@ -15,6 +15,7 @@ use crate::{
     app::App,
     http::{idempotency, routes::RouteName},
     id::{Id, RequestKind},
+    limit::Quotas,
     problem::{ApiError, Problem},
 };
 
@@ -49,6 +50,8 @@ async fn serve(State(app): State<App>, mut request: Request, next: Next) -> Resp
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(RequestId(id.clone()));
+    let quotas = Quotas::default();
+    request.extensions_mut().insert(quotas.clone());
     let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let response = outcome.unwrap_or_else(|_| {
         ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
@@ -71,6 +74,7 @@ async fn serve(State(app): State<App>, mut request: Request, next: Next) -> Resp
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
+    quotas.write(headers);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

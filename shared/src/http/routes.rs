@@ -20,7 +20,11 @@ use utoipa::openapi::{
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::{app::App, http::layers, problem::ApiError};
+use crate::{
+    app::App,
+    http::{documented, layers},
+    problem::ApiError,
+};
 
 /// Stands for the `:` of a custom verb inside the router; no client's path may contain it.
 const VERB: &str = "/@";
@@ -55,6 +59,7 @@ impl Routes {
     pub fn with(mut self, (schemas, mut paths, methods): UtoipaMethodRouter<App>) -> Self {
         for item in paths.paths.values_mut() {
             item.post.iter_mut().for_each(with_idempotency_key);
+            documented::complete(item);
         }
         for path in paths.paths.keys() {
             self.router = self
@@ -64,10 +69,9 @@ impl Routes {
         let mut part = OpenApiBuilder::new()
             .paths(merged(Paths::new(), paths))
             .build();
-        part.components
-            .get_or_insert_default()
-            .schemas
-            .extend(schemas);
+        let components = part.components.get_or_insert_default();
+        components.schemas.extend(schemas);
+        documented::describe(components);
         self.openapi.merge(part);
         self
     }

@@ -17,6 +17,10 @@ const BLIND_TIME: i128 = 1_000_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Wallet {
     rate: Rate,
+    /// The most that may be owed.
+    trust: u32,
+    /// Permits that were spent and not leased yet: the next lease pays them.
+    owed: u32,
     permits: u32,
     lapses_at: i128,
     leased_at: Option<i128>,
@@ -30,6 +34,8 @@ pub(crate) struct Wallet {
     is_busy: bool,
     /// Until when the table need not be asked: it has just refused.
     shut_until: i128,
+    /// What was asked for then: less may be there.
+    shut_cost: u32,
     is_scarce: bool,
     blind_until: i128,
 }
@@ -53,6 +59,7 @@ pub(crate) enum Lease {
         now: i128,
         full_until: i128,
         block: u32,
+        owed: u32,
     },
     /// Adds to a number that lies between `now` and `at_most`.
     Further {
@@ -60,13 +67,16 @@ pub(crate) enum Lease {
         add: i128,
         at_most: i128,
         block: u32,
+        owed: u32,
     },
 }
 
 impl Wallet {
-    pub(crate) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate, trust: u32) -> Self {
         Self {
             rate,
+            trust,
+            owed: 0,
             permits: 0,
             lapses_at: 0,
             leased_at: None,
@@ -75,6 +85,7 @@ impl Wallet {
             full_until: None,
             is_busy: false,
             shut_until: 0,
+            shut_cost: 0,
             is_scarce: false,
             blind_until: 0,
         }
@@ -103,8 +114,15 @@ impl Wallet {
             return Step::Pass;
         }
         match self.shut_until - now {
-            wait if wait > 0 => Step::Refuse { wait },
-            _ => Step::Ask,
+            wait if wait > 0 && cost >= self.shut_cost => return Step::Refuse { wait },
+            _ => {}
+        }
+        match self.owed.checked_add(cost) {
+            Some(owed) if owed <= self.trust => {
+                self.owed = owed;
+                Step::Pass
+            }
+            Some(_) | None => Step::Ask,
         }
     }
 
@@ -113,15 +131,18 @@ impl Wallet {
         let free = self.rate.free(self.full_until, now);
         let share = if self.is_scarce { free } else { free / 4 };
         let block = self.wanted(now, cost).min(share).max(cost);
-        match self.rate.decide(self.full_until, now, block) {
+        let owed = self.owed;
+        let all = block.saturating_add(owed);
+        match self.rate.decide(self.full_until, now, all) {
             Decision::Refused { wait } => {
                 let wait = wait.max(Self::hold(self.rate) / 2);
                 self.shut_until = now + wait;
+                self.shut_cost = cost;
                 self.is_scarce = true;
                 Err(wait)
             }
             Decision::Granted { full_until } => {
-                let add = self.rate.interval * i128::from(block);
+                let add = self.rate.interval * i128::from(all);
                 let is_ahead = self.full_until.is_some_and(|present| present >= now);
                 Ok(if is_ahead || self.is_busy {
                     Lease::Further {
@@ -129,12 +150,14 @@ impl Wallet {
                         add,
                         at_most: now + self.rate.capacity() - add,
                         block,
+                        owed,
                     }
                 } else {
                     Lease::Fresh {
                         now,
                         full_until,
                         block,
+                        owed,
                     }
                 })
             }
@@ -143,10 +166,16 @@ impl Wallet {
 
     /// The lease was written, and the bucket's number is now `full_until`; `cost` is spent at once.
     pub(crate) fn granted(&mut self, lease: Lease, full_until: i128, cost: u32) {
-        let (now, block, is_busy) = match lease {
-            Lease::Fresh { now, block, .. } => (now, block, false),
-            Lease::Further { now, block, .. } => (now, block, true),
+        let (now, block, owed, is_busy) = match lease {
+            Lease::Fresh {
+                now, block, owed, ..
+            } => (now, block, owed, false),
+            Lease::Further {
+                now, block, owed, ..
+            } => (now, block, owed, true),
         };
+        // More may have been spent on trust while the lease was written.
+        self.owed = self.owed.saturating_sub(owed);
         self.is_busy = is_busy;
         self.permits = block.saturating_sub(cost);
         self.lapses_at = now + 2 * Self::hold(self.rate);
@@ -168,6 +197,7 @@ impl Wallet {
     pub(crate) fn pause(&mut self, until: i128, full_until: i128) {
         self.permits = 0;
         self.shut_until = self.shut_until.max(until);
+        self.shut_cost = 0;
         self.blind_until = 0;
         self.learned(Some(full_until));
     }
@@ -177,7 +207,20 @@ impl Wallet {
         self.blind_until = now + BLIND_TIME;
     }
 
-    /// Whether nothing would be lost if this were forgotten.
+    /// Permits that are left as far as this instance knows, and how long until the bucket is empty again.
+    pub(crate) fn remaining(&self, now: i128) -> (u32, i128) {
+        let held = if now < self.lapses_at {
+            self.permits
+        } else {
+            0
+        };
+        let free = self.rate.free(self.full_until, now).saturating_add(held);
+        let level = self.full_until.map_or(0, |until| (until - now).max(0));
+        let wait = level + self.rate.interval * i128::from(self.owed);
+        (free.saturating_sub(self.owed).min(self.rate.burst), wait)
+    }
+
+    /// Whether nothing but what is owed would be lost if this were forgotten.
     pub(crate) fn is_idle(&self, now: i128) -> bool {
         now >= self.lapses_at && now >= self.shut_until && now >= self.blind_until
     }
@@ -185,7 +228,7 @@ impl Wallet {
     /// As many as will be asked for while a lease lasts, by what was asked for since the last one.
     fn wanted(&self, now: i128, cost: u32) -> u32 {
         let Some(leased_at) = self.leased_at else {
-            return cost;
+            return cost.max(self.trust);
         };
         let elapsed = (now - leased_at).max(1);
         let rate = i128::from(self.asked) * Self::hold(self.rate) / elapsed;

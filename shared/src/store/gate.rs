@@ -42,6 +42,10 @@ pub(crate) fn parsed(row: &Item) -> Gate {
         let n = n.and_then(|n| n.parse::<i64>().ok());
         if name == "status" && string.is_some_and(|status| status != "active") {
             gate.status = TenantStatus::Suspended;
+        } else if let ("plan", Some(plan)) = (name.as_str(), string) {
+            gate.terms.plan = plan.parse().ok();
+        } else if let ("limits", Some(limits)) = (name.as_str(), string) {
+            gate.terms.overrides = serde_json::from_str(limits).unwrap_or_default();
         } else if name == "epoch" {
             gate.epoch = n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         } else if let (Ok(role), Some(set)) = (name.parse::<RoleId>(), string) {

@@ -53,6 +53,10 @@ pub(crate) enum Sort {
     Rejection(EndpointId, u64),
     /// The bucket of an endpoint's rate limit. A changed limit is another bucket.
     EndpointLimit(EndpointId, RateLimit),
+    /// The bucket of all the tenant's callers, with the requests of each month. One row whatever the plan.
+    TenantLimit,
+    /// The bucket of one user or API key, by its id.
+    CallerLimit(String),
     Job(JobId),
     /// How many jobs are unfinished.
     JobCount,
@@ -140,6 +144,8 @@ impl Key {
             Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
             // A partition for each bucket: a hot one slows none of the others.
             Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
+            Sort::TenantLimit => format!("T#{tenant}#L"),
+            Sort::CallerLimit(caller) => format!("T#{tenant}#L#{caller}"),
             Sort::Idempotency(hash) => format!("T#{tenant}#I#{}", shard_of_hash(hash)),
             Sort::ConnectionLimit(connection, _) => format!("T#{tenant}#L#{connection}"),
             Sort::Breaker(connection) => format!("T#{tenant}#B#{connection}"),
@@ -161,6 +167,7 @@ impl Key {
             Sort::AuditHead => "AUDIT-HEAD".to_owned(),
             Sort::Rejection(_, place) => format!("REJ#{place:02}"),
             Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
+            Sort::TenantLimit | Sort::CallerLimit(_) => "LIMIT".to_owned(),
             Sort::Job(id) => format!("JOB#{id}"),
             Sort::JobCount => "JOBS".to_owned(),
             Sort::Collection(name) => format!("COL#{name}"),
@@ -189,6 +196,14 @@ impl Key {
         Self {
             pk: format!("H#{hash}"),
             sk: "BREAKER".to_owned(),
+        }
+    }
+
+    /// The bucket of a client's network, by its hash: nobody has signed in yet.
+    pub(crate) fn address_limit(hash: &str) -> Self {
+        Self {
+            pk: format!("A#{hash}"),
+            sk: "LIMIT".to_owned(),
         }
     }
 

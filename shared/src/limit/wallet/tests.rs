@@ -12,6 +12,7 @@ struct World {
     rate: Rate,
     row: Option<i128>,
     wallets: Vec<Wallet>,
+    trust: u32,
     writes: usize,
     passed: Vec<i128>,
     refused: usize,
@@ -19,10 +20,15 @@ struct World {
 
 impl World {
     fn new(rate: Rate, instances: usize) -> Self {
+        Self::trusting(rate, instances, 0)
+    }
+
+    fn trusting(rate: Rate, instances: usize, trust: u32) -> Self {
         Self {
             rate,
             row: None,
-            wallets: vec![Wallet::new(rate); instances],
+            wallets: vec![Wallet::new(rate, trust); instances],
+            trust,
             writes: 0,
             passed: Vec::new(),
             refused: 0,
@@ -86,7 +92,8 @@ impl World {
     /// What the documentation promises for a window of this length.
     fn bound(&self, window: i128) -> i128 {
         let lifetime = 2 * Wallet::hold(self.rate);
-        i128::from(self.rate.burst) + (window + lifetime) / self.rate.interval + 1
+        let owed = i128::from(self.trust) * i128::try_from(self.wallets.len()).unwrap();
+        i128::from(self.rate.burst) + (window + lifetime) / self.rate.interval + 1 + owed
     }
 }
 
@@ -97,10 +104,11 @@ proptest! {
     #[test]
     fn no_window_lets_through_more_than_the_bound(
         requests in 1_u32..2_000, per_seconds in 1_u32..120, burst in 1_u32..2_000, instances in 1_usize..40,
+        trust in 0_u32..30,
         steps in prop::collection::vec((0_usize..40, 0_u64..2_000, 1_usize..80), 1..400),
     ) {
         let rate = Rate::new(requests, per_seconds, burst);
-        let mut world = World::new(rate, instances);
+        let mut world = World::trusting(rate, instances, trust.min(burst / 2));
         let mut now = 1_700_000_000 * SECOND;
         for (instance, pause_ms, count) in steps {
             now += i128::from(pause_ms) * 1_000_000;
@@ -187,8 +195,29 @@ fn leased_permits_lapse() {
 
 #[test]
 fn a_table_that_is_away_lets_everything_pass_for_a_moment() {
-    let mut wallet = Wallet::new(Rate::new(1, 60, 1));
+    let mut wallet = Wallet::new(Rate::new(1, 60, 1), 0);
     wallet.went_blind(5 * SECOND);
     assert_eq!(wallet.step(5 * SECOND + 1, 1), Step::Pass);
     assert_eq!(wallet.step(7 * SECOND, 1), Step::Ask);
+}
+
+#[test]
+fn light_traffic_on_trust_costs_a_fraction_of_a_write() {
+    let rate = Rate::new(6_000, 60, 2_000);
+    let mut world = World::trusting(rate, 1, 20);
+    let start = 1_700_000_000 * SECOND;
+    for at in 0..1_000 {
+        // One in ten seconds: each lease has long lapsed.
+        world.request(0, start + at * 10 * SECOND);
+    }
+    assert_eq!(world.refused, 0);
+    assert!(world.writes <= 50, "{}", world.writes);
+}
+
+#[test]
+fn what_is_left_counts_what_is_owed_and_what_is_held() {
+    let mut wallet = Wallet::new(Rate::new(100, 1, 100), 10);
+    assert_eq!(wallet.remaining(SECOND).0, 100);
+    assert_eq!(wallet.step(SECOND, 4), Step::Pass);
+    assert_eq!(wallet.remaining(SECOND).0, 96);
 }

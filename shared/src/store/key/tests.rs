@@ -47,6 +47,8 @@ proptest! {
             Sort::Audit(audit),
             Sort::Rejection(endpoint, 7),
             Sort::EndpointLimit(endpoint, limit),
+            Sort::TenantLimit,
+            Sort::CallerLimit(user.to_string()),
             Sort::Collection("a".parse().unwrap()),
             Sort::Record(place(), record()),
             Sort::DeletedRecord(place(), record()),

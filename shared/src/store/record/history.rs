@@ -98,6 +98,7 @@ impl TenantStore {
         };
         let sort = Sort::RecordVersion(steps.collection.id, steps.id, steps.version);
         let platform = self.db().writer(Table::Platform)?;
-        Ok(platform.insert(&Key::new(self.tenant, &sort), &version, Conflict::Version)?)
+        let key = Key::new(self.tenant, &sort);
+        Ok(platform.insert_at(&key, steps.version, &version, Conflict::Version)?)
     }
 }
