@@ -47,7 +47,8 @@ pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
 pub use delivery::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState};
 pub use destination::{
-    Destination, DestinationKey, DestinationPatch, MOST_DESTINATIONS, NewDestination,
+    Destination, DestinationHealth, DestinationKey, DestinationPatch, HealthState,
+    MOST_DESTINATIONS, NewDestination,
 };
 pub use endpoint::{
     Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,

@@ -49,7 +49,7 @@ pub use receive::{
 };
 pub use retry::RetryPolicy;
 pub use secret::{check_secrets, first_secrets, new_secret};
-pub use story::{Beside, Step, StepKind, story};
+pub use story::{Beside, Step, StepKind, delivered, story};
 
 pub(crate) use cache::{EndpointCache, opened_secrets};
 pub(crate) use numbering::Numbering;

@@ -80,6 +80,17 @@ async fn an_event_reaches_the_destinations_that_take_it_as_the_vendor_sent_it() 
     ] {
         assert_eq!(listed(&owner, query).await.len(), count, "{query}");
     }
+    let told = owner.get(&format!("/v1/events/{id}/explain")).await;
+    let told = told.status(200);
+    let steps = told["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["step"] == "delivered");
+    let step = step.expect("the story says where the event went");
+    assert_eq!(step["facts"]["destination_id"], destination["id"]);
+    let detail = text(&step["detail"]);
+    assert!(
+        detail.ends_with("delivered, attempt 1: it answered 200"),
+        "{detail}"
+    );
     let unknown = owner.get("/v1/deliveries?colour=red").await;
     unknown.problem(422, "invalid-request");
 }

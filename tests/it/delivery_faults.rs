@@ -206,6 +206,8 @@ async fn a_destination_that_is_gone_is_disabled_at_once() {
     let shown = owner.get(&path).await.status(200);
     assert_eq!(shown["enabled"], false);
     assert!(text(&shown["disabled_reason"]).contains("410"), "{shown}");
+    let health = owner.get(&format!("{path}/health")).await.status(200);
+    assert_eq!(health["state"], "disabled");
     let trail = owner.get("/v1/audit?action=destination.disabled").await;
     assert_eq!(trail.status(200)["data"][0]["actor"], "system");
     let enabled = owner.patch(&path, json!({ "enabled": true })).await;
@@ -285,7 +287,7 @@ async fn one_success_or_a_lull_starts_the_five_days_anew() {
 #[tokio::test]
 async fn a_dead_destination_is_probed_by_one_delivery_at_a_time() {
     let stack = Stack::start().await;
-    let (owner, endpoint, receiver, _) = start(&stack).await;
+    let (owner, endpoint, receiver, dead) = start(&stack).await;
     let healthy = Receiver::start().await;
     create(&owner, &healthy, json!({})).await;
     for at in 0..5 {
@@ -305,6 +307,10 @@ async fn a_dead_destination_is_probed_by_one_delivery_at_a_time() {
     assert!(receiver.take().is_empty());
     assert_eq!(healthy.take().len(), 6);
     assert_eq!(listed(&owner, "state=pending").await.len(), 1);
+    let health = format!("{}/health", path_of(&dead));
+    let shown = owner.get(&health).await.status(200);
+    assert_eq!(shown["state"], "suspended");
+    assert!(text(&shown["suspended_until"]) > text(&shown["last_failed_at"]));
     // Each probe that fails makes the next wait longer.
     let mut probes = 0;
     for _ in 0..12 {
@@ -324,6 +330,7 @@ async fn a_dead_destination_is_probed_by_one_delivery_at_a_time() {
     }
     let owner = stack.again("acme").await;
     assert_eq!(listed(&owner, "state=delivered").await.len(), 12);
+    assert_eq!(owner.get(&health).await.status(200)["state"], "healthy");
     assert_eq!(stack.queued("DeliveriesQueue"), 0);
 }
 
@@ -343,4 +350,27 @@ async fn an_answer_that_refuses_the_event_does_not_suspend_the_destination() {
     stack.advance_s(11);
     stack.drain().await;
     assert_eq!(receiver.take().len(), 8);
+}
+
+#[tokio::test]
+async fn a_queue_that_fails_for_hours_delays_deliveries_and_loses_none() {
+    let stack = Stack::start().await;
+    let (_, endpoint, receiver, _) = start(&stack).await;
+    let failure = Fault::on("SendMessageBatch", Answer::InternalError).by("webhook-worker");
+    stack.faults().add(failure);
+    let id = text(&stack.send(&endpoint, "evt_1").await.status(202)["id"]);
+    // More attempts than the endpoint's policy gives an event that cannot be applied.
+    for _ in 0..14 {
+        stack.drain().await;
+        stack.advance_s(1_000);
+    }
+    let path = format!("/v1/events/{id}");
+    let event = stack.again("acme").await.get(&path).await.status(200);
+    assert_eq!(event["state"], "processed");
+    assert_eq!(stack.queued("EventsDeadLetterQueue"), 0);
+    assert!(receiver.take().is_empty());
+    stack.faults().clear();
+    settle(&stack, &QUEUES).await;
+    assert_eq!(only(&stack.again("acme").await).await["state"], "delivered");
+    assert_eq!(receiver.take().len(), 1);
 }

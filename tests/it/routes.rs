@@ -217,6 +217,7 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "name": "N", "url": CLOSED_URL, "enabled": false })),
         ),
         get("/v1/destinations/{id}"),
+        get("/v1/destinations/{id}/health"),
         row(
             Method::PATCH,
             "/v1/destinations/{id}",

@@ -9,7 +9,7 @@ use shared::{
     id::DestinationId,
     outbound::{CustomHeaders, NewKey, send_test},
     problem::{ApiError, Problem},
-    store::{Destination, DestinationPatch, NewDestination, Page, Versioned},
+    store::{Destination, DestinationHealth, DestinationPatch, NewDestination, Page, Versioned},
 };
 
 use crate::views::{
@@ -76,6 +76,19 @@ pub(crate) async fn get_destination(
 ) -> Result<Tagged<DestinationOut>, ApiError> {
     let store = caller.authorize(Permission::DestinationsRead)?;
     Ok(tagged(store.destination(id).await?, &caller))
+}
+
+/// How the destination fares: whether its last attempts failed, and since when.
+#[utoipa::path(get, path = "/v1/destinations/{id}/health", tag = "integrations", params(("id" = String, Path)), responses(
+    (status = 200, description = "Its health", body = DestinationHealth),
+    (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_destination_health(
+    caller: Caller,
+    Path(id): Path<DestinationId>,
+) -> Result<Json<DestinationHealth>, ApiError> {
+    let store = caller.authorize(Permission::DestinationsRead)?;
+    Ok(Json(store.destination_health(id).await?))
 }
 
 /// Changes the given fields.

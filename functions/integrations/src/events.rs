@@ -15,7 +15,7 @@ use shared::{
     problem::{ApiError, Problem},
     queue::send_replay,
     store::{JobKind, Page, PageRequest, StoreError},
-    webhook::{Beside, story},
+    webhook::{Beside, delivered, story},
 };
 
 use crate::{
@@ -90,9 +90,14 @@ pub(crate) async fn explain_event(
         Err(StoreError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
+    // A custom role may see events and not where they go.
+    let deliveries = match caller.authorize(Permission::DeliveriesRead) {
+        Ok(store) => store.deliveries_of(&event).await?,
+        Err(_) => Vec::new(),
+    };
     let beside = Beside {
         endpoint: endpoint.as_ref(),
-        deliveries: Vec::new(),
+        deliveries: deliveries.iter().map(delivered).collect(),
     };
     let steps = story(&event, beside);
     Ok(Json(StoryOut {

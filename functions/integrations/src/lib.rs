@@ -58,6 +58,7 @@ pub fn routes() -> Routes {
             destinations::update_destination,
             destinations::delete_destination
         ))
+        .with(routes!(destinations::get_destination_health))
         .with(routes!(destinations::rotate_destination_secret))
         .with(routes!(destinations::test_destination))
         .with(routes!(deliveries::list_deliveries))

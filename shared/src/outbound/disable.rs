@@ -76,13 +76,13 @@ fn notices(
     reason: &str,
     now: Timestamp,
 ) -> Vec<NewDelivery> {
+    // Without the URL, which may hold a key: this goes to somebody else.
     let body = json!({
         "type": DISABLED,
         "timestamp": now.to_string(),
         "data": {
             "destination_id": disabled.id,
             "name": disabled.name,
-            "url": disabled.url,
             "reason": reason,
         },
     });

@@ -203,6 +203,7 @@ impl PageJob {
 pub enum DeliveryJob {
     /// One attempt of a delivery, or a part of the wait before it.
     #[serde(rename = "attempt.v1")]
+    #[non_exhaustive]
     Attempt {
         tenant: TenantId,
         delivery: DeliveryId,

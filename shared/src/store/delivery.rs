@@ -68,9 +68,20 @@ pub struct DeliveryAttempt {
     pub status: Option<u16>,
     /// Why there was no answer.
     pub error: Option<String>,
-    /// The first 1,024 bytes of the answer's body.
+    /// The first 1,024 bytes of the answer's body; 200 letters of it once another attempt was made.
     pub response: Option<String>,
     pub duration_ms: u64,
+}
+
+impl DeliveryAttempt {
+    fn shorten(&mut self) {
+        const SHORT: usize = 200;
+        if let Some(response) = &mut self.response
+            && let Some((end, _)) = response.char_indices().nth(SHORT)
+        {
+            response.truncate(end);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use serde_json::json;
 
 pub(crate) use health::Outlets;
 pub(in crate::store) use health::changed;
+pub use health::{DestinationHealth, HealthState};
 pub use keys::DestinationKey;
 
 use crate::{

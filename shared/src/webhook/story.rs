@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    store::{Attempt, Endpoint, Event, EventState, Outcome},
+    store::{Attempt, Delivery, Endpoint, Event, EventState, Outcome},
     webhook::RetryPolicy,
 };
 
@@ -69,6 +69,37 @@ pub fn story(event: &Event, beside: Beside<'_>) -> Vec<Step> {
     steps.push(standing(event));
     steps.push(next(event, beside.endpoint));
     steps
+}
+
+/// What became of the event at one destination.
+pub fn delivered(delivery: &Delivery) -> Step {
+    let last = delivery.attempts.last();
+    let to = delivery.destination_id;
+    let said = match (last, &delivery.reason) {
+        (_, Some(reason)) => format!(": {reason}"),
+        (Some(attempt), None) => match (attempt.status, &attempt.error) {
+            (Some(status), _) => format!(": it answered {status}"),
+            (None, error) => format!(": {}", error.as_deref().unwrap_or("no answer")),
+        },
+        (None, None) => String::new(),
+    };
+    let attempt = match delivery.attempt_count {
+        0 => String::new(),
+        count => format!(", attempt {count}"),
+    };
+    Step {
+        step: StepKind::Delivered,
+        at: last.map(|attempt| attempt.at),
+        detail: format!("to {to}: {}{attempt}{said}", delivery.state.name()),
+        facts: json!({
+            "delivery_id": delivery.id,
+            "destination_id": to,
+            "state": delivery.state,
+            "attempts": delivery.attempt_count,
+            "status": last.and_then(|attempt| attempt.status),
+            "next_attempt_at": delivery.next_attempt_at(),
+        }),
+    }
 }
 
 fn dropped(event: &Event) -> Option<Step> {

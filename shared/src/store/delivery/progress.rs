@@ -113,6 +113,10 @@ impl TenantStore {
         next: Next,
     ) -> Result<bool, StoreError> {
         let mut attempts = claimed.attempts.clone();
+        // Each further write pays for the row's size.
+        for before in &mut attempts {
+            before.shorten();
+        }
         attempts.push(attempt);
         let attempts = attempts.split_off(attempts.len().saturating_sub(MOST_KEPT));
         let (state, due_ms) = match next {

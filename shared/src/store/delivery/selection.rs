@@ -6,7 +6,7 @@ use crate::{
     id::DeliveryId,
     queue::DeliveryJob,
     store::{
-        Delivery, DeliveryFilter, StoreError, TenantStore,
+        Delivery, DeliveryFilter, Event, StoreError, TenantStore,
         change::read,
         db::{Filter, Item, Query, Range, Table},
         key::{Key, List, Sort},
@@ -71,6 +71,16 @@ impl TenantStore {
             }
         }
         Ok(found)
+    }
+
+    /// What became of an event at the destinations that it was sent on to.
+    pub async fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
+        let ids = event.destinations.iter();
+        let ids: Vec<_> = ids.map(|id| DeliveryId::of(event.id, *id)).collect();
+        let rows = self.deliveries_by_id(&ids).await?;
+        let mut deliveries: Vec<_> = rows.into_values().flatten().collect();
+        deliveries.sort_by_key(|delivery| delivery.destination_id);
+        Ok(deliveries)
     }
 
     /// The first message of a delivery's present round: for one that may have been lost.

@@ -8,12 +8,14 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     audit::Action,
     id::{DestinationId, EventId},
     outbound::{
-        health::{Gate, Health, LULL, PROBE},
+        health::{Gate, HORIZON, Health, LULL, PROBE},
         send::Strike,
     },
     store::{
@@ -34,7 +36,75 @@ pub(crate) struct Outlets {
     pub(crate) health: HashMap<DestinationId, Health>,
 }
 
+/// How a destination fares, as its owner is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DestinationHealth {
+    pub state: HealthState,
+    /// No attempt has succeeded since.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub failing_since: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_failed_at: Option<Timestamp>,
+    /// No attempt is made before.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub suspended_until: Option<Timestamp>,
+    /// A failure at this time or later disables it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub disabled_from: Option<Timestamp>,
+    pub disabled_reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthState {
+    Healthy,
+    /// Its last attempt failed.
+    Failing,
+    /// It has failed so often in a row that it is left alone for a while.
+    Suspended,
+    Disabled,
+}
+
 impl TenantStore {
+    /// One call for both rows.
+    pub async fn destination_health(
+        &self,
+        id: DestinationId,
+    ) -> Result<DestinationHealth, StoreError> {
+        let keys = [Sort::Destination(id), Sort::DestinationHealth(id)];
+        let keys = keys.map(|sort| Key::new(self.tenant, &sort).attributes());
+        let mut destination: Option<Destination> = None;
+        let mut health = Health::default();
+        for row in self.db().get_many(Table::Platform, keys.into()).await? {
+            let sk = row.get("sk").and_then(|sk| sk.as_s().ok());
+            if sk.is_some_and(|sk| sk.starts_with("DSTH#")) {
+                health = read(row)?;
+            } else {
+                destination = Some(read(row)?);
+            }
+        }
+        let destination = destination.ok_or(StoreError::NotFound)?;
+        let at = |ms: Option<i64>| Timestamp::from_millisecond(ms?).ok();
+        let failing_since = at(health.failing_since_ms);
+        let suspended_until = match health.gate(self.now) {
+            Gate::Wait(until) => Some(until),
+            Gate::Pass | Gate::Probe => None,
+        };
+        Ok(DestinationHealth {
+            state: match (destination.enabled, suspended_until, failing_since) {
+                (false, ..) => HealthState::Disabled,
+                (true, Some(_), _) => HealthState::Suspended,
+                (true, None, Some(_)) => HealthState::Failing,
+                (true, None, None) => HealthState::Healthy,
+            },
+            failing_since,
+            last_failed_at: at(health.last_failed_ms),
+            suspended_until,
+            disabled_from: failing_since.and_then(|since| since.checked_add(HORIZON).ok()),
+            disabled_reason: destination.disabled_reason,
+        })
+    }
+
     /// One query: the two kinds of rows lie side by side.
     pub(crate) async fn outlets(&self) -> Result<Outlets, StoreError> {
         let query = Query {
@@ -72,33 +142,34 @@ impl TenantStore {
         id: DestinationId,
         strike: Strike,
     ) -> Result<Health, StoreError> {
+        const REST: &str = "REMOVE suspensions, open_until_ms, probe_until_ms";
+        let now_ms = self.now.as_millisecond();
+        let lull = self.now.saturating_sub(LULL).unwrap_or(Timestamp::MIN);
         // An answer that refuses an event is a sign of life.
-        let rest = match strike {
-            Strike::Yes => "ADD strikes :one",
-            Strike::No => "REMOVE strikes, suspensions, open_until_ms, probe_until_ms",
+        let (strikes, goes_on) = match strike {
+            Strike::Yes => (1, "ADD strikes :strikes".to_owned()),
+            Strike::No => (0, format!(", strikes = :strikes {REST}")),
         };
-        let request = |set: String| {
-            let request = self.health_row(id)?.update_expression(set);
-            Ok::<_, StoreError>(match strike {
-                Strike::Yes => request.expression_attribute_values(":one", number(1)),
-                Strike::No => request,
-            })
+        let request = |expression: String| {
+            let request = self.health_row(id)?.update_expression(expression);
+            Ok::<_, StoreError>(
+                request
+                    .expression_attribute_values(":strikes", number(strikes))
+                    .expression_attribute_values(":now", number(now_ms)),
+            )
         };
-        let since = self.now.saturating_sub(LULL).unwrap_or(Timestamp::MIN);
-        let goes_on = request(format!(
-            "SET last_failed_ms = :now, failing_since_ms = if_not_exists(failing_since_ms, :now) {rest}"
+        let same = request(format!(
+            "SET last_failed_ms = :now, failing_since_ms = if_not_exists(failing_since_ms, :now) {goes_on}"
         ))?
         .condition_expression("attribute_not_exists(last_failed_ms) OR last_failed_ms >= :lull")
-        .expression_attribute_values(":lull", number(since.as_millisecond()))
-        .expression_attribute_values(":now", number(self.now.as_millisecond()));
-        if let Ok(row) = changed(goes_on).await? {
+        .expression_attribute_values(":lull", number(lull.as_millisecond()));
+        if let Ok(row) = changed(same).await? {
             return read(row);
         }
-        let begins = request(format!(
-            "SET last_failed_ms = :now, failing_since_ms = :now {rest}"
-        ))?
-        .expression_attribute_values(":now", number(self.now.as_millisecond()));
-        read(changed(begins).await?.unwrap_or_default())
+        let anew = request(format!(
+            "SET last_failed_ms = :now, failing_since_ms = :now, strikes = :strikes {REST}"
+        ))?;
+        read(changed(anew).await?.unwrap_or_default())
     }
 
     /// Lets the destination rest until then, unless another run has done so since `seen`.
