@@ -109,6 +109,7 @@ async fn a_long_wait_outlives_a_death_at_each_of_its_calls() {
     let endpoint = failing(&stack, hour).await;
     let mut deaths = 0;
     for answer in [Answer::CrashBefore, Answer::CrashAfter] {
+        let mut survived = 0;
         for calls in 0.. {
             let name = format!("evt_poison_{answer:?}_{calls}");
             let id = text(&stack.send(&endpoint, &name).await.status(202)["id"]);
@@ -131,10 +132,12 @@ async fn a_long_wait_outlives_a_death_at_each_of_its_calls() {
             let effects = effects.filter(|attempt| attempt["outcome"] == "processed");
             assert_eq!(effects.count(), 1, "{name}: {event}");
             break_store(&stack);
-            if !is_dead {
+            deaths += usize::from(is_dead);
+            survived = if is_dead { 0 } else { survived + 1 };
+            // Once may be chance: a short wait takes fewer calls.
+            if survived == 2 {
                 break;
             }
-            deaths += 1;
         }
     }
     // The transaction, the policy, the attempt, the step, the message, the step's end.
