@@ -82,7 +82,10 @@ impl Queues {
                 json!({"deadLetterTargetArn": arn, "maxReceiveCount": redrive.max_receive_count});
             attributes.insert("RedrivePolicy".to_owned(), policy.to_string());
         }
-        let input = json!({"QueueName": spec.logical_id});
+        // What kind of queue it is can be said at its creation only.
+        let kind = attributes.remove_entry("FifoQueue");
+        let kind: BTreeMap<String, String> = kind.into_iter().collect();
+        let input = json!({"QueueName": spec.logical_id, "Attributes": kind});
         let answer = self.upstream.call("AmazonSQS.CreateQueue", &input).await?;
         let url = answer
             .get("QueueUrl")

@@ -110,6 +110,7 @@ pub struct IndexSpec {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct QueueSpec {
+    /// With `.fifo` at the end for a FIFO queue.
     pub logical_id: String,
     /// Attributes of `CreateQueue` without the redrive policy, by their API names.
     pub attributes: BTreeMap<String, String>,
@@ -214,9 +215,9 @@ impl Template {
                 }
                 "AWS::SQS::Queue" => {
                     let properties = resolve_properties(&scope, &properties(resource), logical_id)?;
-                    template
-                        .queues
-                        .push(storage::queue(logical_id, &properties).context(at)?);
+                    template.queues.push(
+                        storage::queue(scope.queue_name(logical_id)?, &properties).context(at)?,
+                    );
                 }
                 "AWS::Serverless::HttpApi" => check_api(&properties(resource)).context(at)?,
                 other if WITHOUT_COUNTERPART.iter().any(|(kind, _)| *kind == other) => {}

@@ -73,6 +73,14 @@ impl Config {
         self.required("PORTICO_EVENTS_QUEUE_URL")
     }
 
+    pub fn ordered_events_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_ORDERED_EVENTS_QUEUE_URL")
+    }
+
+    pub fn ordered_events_dead_letter_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_ORDERED_EVENTS_DEAD_LETTER_QUEUE_URL")
+    }
+
     pub fn jobs_queue_url(&self) -> Result<&str, ConfigError> {
         self.required("PORTICO_JOBS_QUEUE_URL")
     }

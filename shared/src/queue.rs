@@ -5,6 +5,7 @@
 mod batch;
 mod direct;
 mod job;
+mod ordered;
 mod page;
 mod reception;
 mod turn;
@@ -15,7 +16,8 @@ pub use job::{Body, Brought, Delivery, DeliveryJob, EventRef, Job};
 pub use page::{send_deliveries, send_page};
 pub use reception::Reception;
 
-pub(crate) use job::{Carries, MAX_MESSAGE_LEN, PageJob};
+pub(crate) use job::{Carries, Item, MAX_MESSAGE_LEN, PageJob};
+pub(crate) use ordered::{Ordered, send_all_in_order, send_in_order};
 pub(crate) use page::{send_page_later, send_replays};
 pub(crate) use reception::Number;
 pub(crate) use turn::Turn;
@@ -141,9 +143,17 @@ impl Queue {
     }
 
     async fn send_now(&self, message: &Message) -> anyhow::Result<()> {
+        self.send_once(message, None).await
+    }
+
+    async fn send_once(
+        &self,
+        message: &Message,
+        deduplication_id: Option<&str>,
+    ) -> anyhow::Result<()> {
         if let Some(direct) = &self.direct {
             self.calls.count("SQS.SendMessage".to_owned());
-            match direct.send(message).await {
+            match direct.send(message, deduplication_id).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     tracing::debug!(error = format!("{error:#}"), "sent again by the SDK")
@@ -157,6 +167,7 @@ impl Queue {
             .message_group_id(&message.group)
             .message_body(&message.body)
             .set_delay_seconds(delay.transpose()?)
+            .set_message_deduplication_id(deduplication_id.map(str::to_owned))
             .send()
             .await
             .context("send a message")?;
@@ -185,6 +196,10 @@ impl Queue {
                 ..turn
             };
             request = request.message_attributes(turn::TURN, string_attribute(turn.text()?)?);
+        }
+        if received.is_ordered {
+            // The same message given up twice is one dead letter.
+            request = request.message_deduplication_id(&received.message_id);
         }
         request
             .send()

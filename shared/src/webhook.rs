@@ -28,6 +28,7 @@ mod encoding;
 mod form_body;
 mod greeting;
 mod numbering;
+mod ordering;
 mod pointer;
 mod receive;
 mod rejections;
@@ -43,6 +44,7 @@ pub use apply::apply;
 pub use cache::ENDPOINT_STALENESS;
 pub use custom::{CUSTOM, check_unsigned, chosen_scheme};
 pub use greeting::receive_get;
+pub use ordering::Ordering;
 pub use receive::{
     Incoming, ItemReceipt, MAX_BODY_LEN, MOST_IN_BATCH, Receipt, Verified, receive, receive_batch,
     refuse_oversized,

@@ -49,6 +49,9 @@ pub(crate) async fn create_endpoint(
     let store = caller.authorize(Permission::EndpointsWrite)?;
     let scheme = chosen_scheme(&new.scheme, new.custom_scheme.as_deref())?;
     check_unsigned(&scheme, new.allow_unsigned)?;
+    if let Some(ordering) = &new.ordering {
+        ordering.check(&scheme)?;
+    }
     let given = new
         .secret
         .into_iter()
@@ -65,6 +68,8 @@ pub(crate) async fn create_endpoint(
         rate_limit: new.rate_limit,
         retry: new.retry,
         destination_ids: new.destination_ids.unwrap_or_default(),
+        event_types: new.event_types.unwrap_or_default().0,
+        ordering: new.ordering,
     };
     let endpoint = store.create_endpoint(new).await?;
     Ok((
@@ -136,6 +141,9 @@ pub(crate) async fn update_endpoint(
     if patch.allow_unsigned == Some(true) {
         check_unsigned(&scheme, true)?;
     }
+    if let Some(Some(ordering)) = &patch.ordering {
+        ordering.check(&scheme)?;
+    }
     let patch = EndpointPatch {
         name: patch.name,
         enabled: patch.enabled,
@@ -147,6 +155,8 @@ pub(crate) async fn update_endpoint(
         rate_limit: patch.rate_limit,
         retry: patch.retry,
         destination_ids: patch.destination_ids.map(Option::unwrap_or_default),
+        event_types: patch.event_types.map(|types| types.unwrap_or_default().0),
+        ordering: patch.ordering,
     };
     Ok(tagged(
         store.update_endpoint(current, patch).await?,

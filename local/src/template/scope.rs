@@ -51,6 +51,15 @@ impl<'a> Scope<'a> {
             .with_context(|| format!("the template has no resource {logical_id}"))
     }
 
+    /// The logical id, with the ending that the name of a FIFO queue must have.
+    pub(super) fn queue_name(&self, logical_id: &str) -> anyhow::Result<String> {
+        let is_fifo = self.resource(logical_id)?.pointer("/Properties/FifoQueue");
+        Ok(match is_fifo.map(scalar).transpose()?.as_deref() {
+            Some("true") => format!("{logical_id}.fifo"),
+            Some(_) | None => logical_id.to_owned(),
+        })
+    }
+
     /// Whether the resource's own condition, if any, holds.
     pub(super) fn is_created(&self, logical_id: &str) -> anyhow::Result<bool> {
         match self.resource(logical_id)?.get("Condition") {
@@ -170,7 +179,7 @@ impl<'a> Scope<'a> {
             .kind(name)
             .with_context(|| format!("{name} is no parameter and no resource"))?
         {
-            "AWS::SQS::Queue" => queue_url(self.queue_base, name),
+            "AWS::SQS::Queue" => queue_url(self.queue_base, &self.queue_name(name)?),
             _ => name.to_owned(),
         };
         Ok(Some(Value::String(local)))
@@ -183,9 +192,11 @@ impl<'a> Scope<'a> {
         let kind = self.kind(logical_id)?;
         Ok(match (kind, attribute) {
             ("AWS::DynamoDB::Table", "Arn") => table_arn(logical_id),
-            ("AWS::SQS::Queue", "Arn") => queue_arn(logical_id),
-            ("AWS::SQS::Queue", "QueueName") => logical_id.to_owned(),
-            ("AWS::SQS::Queue", "QueueUrl") => queue_url(self.queue_base, logical_id),
+            ("AWS::SQS::Queue", "Arn") => queue_arn(&self.queue_name(logical_id)?),
+            ("AWS::SQS::Queue", "QueueName") => self.queue_name(logical_id)?,
+            ("AWS::SQS::Queue", "QueueUrl") => {
+                queue_url(self.queue_base, &self.queue_name(logical_id)?)
+            }
             ("AWS::KMS::Key", "Arn") => format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{logical_id}"),
             ("AWS::KMS::Key", "KeyId") => logical_id.to_owned(),
             ("AWS::Logs::LogGroup", "Arn") => {

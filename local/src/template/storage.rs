@@ -36,7 +36,10 @@ const QUEUE_WITHOUT_MEANING: &[&str] = &[
     "Tags",
 ];
 const QUEUE_READ: &[&str] = &[
+    "DeduplicationScope",
     "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
     "MaximumMessageSize",
     "MessageRetentionPeriod",
     "ReceiveMessageWaitTimeSeconds",
@@ -79,7 +82,7 @@ pub(super) fn table(
 }
 
 pub(super) fn queue(
-    logical_id: &str,
+    logical_id: String,
     properties: &Map<String, Value>,
 ) -> anyhow::Result<QueueSpec> {
     known_only(properties, QUEUE_READ, QUEUE_WITHOUT_MEANING)?;
@@ -93,7 +96,7 @@ pub(super) fn queue(
         }
     }
     Ok(QueueSpec {
-        logical_id: logical_id.to_owned(),
+        logical_id,
         attributes,
         redrive: properties
             .get("RedrivePolicy")

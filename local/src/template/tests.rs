@@ -62,12 +62,16 @@ fn the_projects_template_is_read_whole() {
     assert_eq!(auth.env["PORTICO_PLATFORM_TABLE"], "PlatformTable");
     assert_eq!(auth.env["PORTICO_ENVIRONMENT"], "dev");
     let worker = template.function("webhook-worker").unwrap();
-    let trigger = QueueTrigger {
-        queue: "EventsQueue".to_owned(),
-        batch_size: 10,
+    let trigger = |queue: &str, batch_size| QueueTrigger {
+        queue: queue.to_owned(),
+        batch_size,
         report_batch_item_failures: true,
     };
-    assert_eq!(worker.queues, [trigger]);
+    let triggers = [
+        trigger("EventsQueue", 10),
+        trigger("OrderedEventsQueue.fifo", 1),
+    ];
+    assert_eq!(worker.queues, triggers);
     assert_eq!(
         worker.env["PORTICO_EVENTS_QUEUE_URL"],
         "http://queues/000000000000/EventsQueue"
@@ -86,6 +90,16 @@ fn the_projects_template_is_read_whole() {
         .unwrap();
     let redrive = queue.redrive.clone().unwrap();
     assert_eq!(redrive.queue, "EventsDeadLetterQueue");
+    let ordered = template
+        .queues
+        .iter()
+        .find(|queue| queue.logical_id == "OrderedEventsQueue.fifo")
+        .unwrap();
+    assert_eq!(ordered.attributes["FifoQueue"], "true");
+    assert_eq!(
+        worker.env["PORTICO_ORDERED_EVENTS_QUEUE_URL"],
+        "http://queues/000000000000/OrderedEventsQueue.fifo"
+    );
 }
 
 #[test]

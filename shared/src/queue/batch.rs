@@ -37,6 +37,7 @@ struct SqsRecord {
 #[serde(rename_all = "PascalCase")]
 struct SqsAttributes {
     approximate_receive_count: Option<String>,
+    message_group_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +52,10 @@ pub struct Received {
     pub body: String,
     /// How often the job was handed out, this time included; 1 the first time.
     pub attempt: u32,
+    pub(crate) message_id: String,
+    pub(crate) group: Option<String>,
+    /// Whether it keeps its place in a FIFO queue until it is done.
+    pub(crate) is_ordered: bool,
     /// Where a job stands that was sent again to wait.
     pub(crate) turn: Option<Turn>,
 }
@@ -106,6 +111,9 @@ async fn run_record(app: &App, record: SqsRecord, worker: Worker) -> Option<Stri
     let received = Received {
         body: record.body,
         attempt: before.saturating_add(received_times.unwrap_or(1)),
+        message_id: record.message_id.clone(),
+        group: record.attributes.message_group_id,
+        is_ordered: record.source_arn.ends_with(".fifo"),
         turn,
     };
     let outcome = AssertUnwindSafe(worker(app, received)).catch_unwind().await;

@@ -40,6 +40,8 @@ struct SendMessage<'a> {
     message_body: &'a str,
     message_group_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    message_deduplication_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     delay_seconds: Option<u64>,
 }
 
@@ -63,13 +65,20 @@ impl Direct {
         })
     }
 
+    /// `deduplication_id` is for a FIFO queue, which needs one.
+    ///
     /// # Errors
     /// Anything but a 200.
-    pub(crate) async fn send(&self, message: &Message) -> anyhow::Result<()> {
+    pub(crate) async fn send(
+        &self,
+        message: &Message,
+        deduplication_id: Option<&str>,
+    ) -> anyhow::Result<()> {
         let body = serde_json::to_vec(&SendMessage {
             queue_url: &message.queue_url,
             message_body: &message.body,
             message_group_id: &message.group,
+            message_deduplication_id: deduplication_id,
             delay_seconds: (message.delay_s > 0).then_some(message.delay_s),
         })?;
         let origin = self

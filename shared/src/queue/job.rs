@@ -12,10 +12,14 @@ use crate::{
     app::App,
     audit::{Actor, Origin},
     id::{DeliveryId, DestinationId, EndpointId, EventId, JobId, TenantId},
+    outbound::EventTypes,
     queue::{Number, Reception},
     seal::Sealed,
     store::TenantStore,
-    webhook::{Verified, scheme::Scheme},
+    webhook::{
+        Verified,
+        scheme::{EventField, Scheme},
+    },
 };
 
 /// Bodies up to this many bytes travel as they are; a message is billed by 64 KB.
@@ -96,6 +100,23 @@ pub struct Delivery {
     pub(crate) body: Body,
     #[serde(default, skip_serializing_if = "Carries::is_body")]
     pub(crate) carries: Carries,
+    /// The types that the endpoint takes; the events of others are ignored.
+    #[serde(default, skip_serializing_if = "EventTypes::is_empty")]
+    pub(crate) event_types: EventTypes,
+    /// Where each event's entity is, of a request that is to be taken apart in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) order_by: Option<EventField>,
+    /// Set where this was taken out of such a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) item: Option<Item>,
+}
+
+/// What an item alone would not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) dedupe_key: String,
+    /// Events of the whole request.
+    pub(crate) of_items: usize,
 }
 
 /// How a body carries events.

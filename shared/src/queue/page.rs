@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The most messages that SQS takes in one call.
-const MAX_BATCH: usize = 10;
+pub(super) const MAX_BATCH: usize = 10;
 
 /// Asks for one page of a bulk job, at once.
 pub async fn send_page(

@@ -13,6 +13,7 @@ use crate::{
     audit::{self, Action},
     id::{DestinationId, EndpointId},
     limit::RateLimit,
+    outbound::EventTypes,
     problem::ApiError,
     seal::{self, Purpose, Sealed, Secret},
     store::{
@@ -23,7 +24,7 @@ use crate::{
         list::Listing,
         platform::{AddressRow, address_key},
     },
-    webhook::{AllowList, RetryPolicy, presets, scheme::Scheme},
+    webhook::{AllowList, Ordering, RetryPolicy, presets, scheme::Scheme},
 };
 
 pub use arrival::{Arrived, EndpointHandshake};
@@ -57,6 +58,11 @@ pub struct Endpoint {
     /// Its events go to these destinations only; to all that take them if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destination_ids: Vec<DestinationId>,
+    /// Events of other types are kept as ignored.
+    #[serde(default, skip_serializing_if = "EventTypes::is_empty")]
+    pub event_types: EventTypes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<Ordering>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -72,6 +78,8 @@ pub struct NewEndpoint {
     pub rate_limit: Option<RateLimit>,
     pub retry: Option<RetryPolicy>,
     pub destination_ids: Vec<DestinationId>,
+    pub event_types: EventTypes,
+    pub ordering: Option<Ordering>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +95,9 @@ pub struct EndpointPatch {
     /// `Some(None)` goes back to the default.
     pub retry: Option<Option<RetryPolicy>>,
     pub destination_ids: Option<Vec<DestinationId>>,
+    pub event_types: Option<EventTypes>,
+    /// `Some(None)` gives the order up.
+    pub ordering: Option<Option<Ordering>>,
 }
 
 impl Endpoint {
@@ -137,6 +148,8 @@ impl TenantStore {
             rate_limit: new.rate_limit,
             retry: new.retry,
             destination_ids: new.destination_ids,
+            event_types: new.event_types,
+            ordering: new.ordering,
             created_at: self.now,
             updated_at: self.now,
         };
@@ -202,6 +215,8 @@ impl TenantStore {
             rate_limit: patch.rate_limit.unwrap_or(from.value.rate_limit),
             retry: patch.retry.unwrap_or(from.value.retry),
             destination_ids: patch.destination_ids.unwrap_or(from.value.destination_ids),
+            event_types: patch.event_types.unwrap_or(from.value.event_types),
+            ordering: patch.ordering.unwrap_or(from.value.ordering),
             updated_at: self.now,
             ..from.value
         };
@@ -340,5 +355,7 @@ fn shown(endpoint: &Endpoint) -> serde_json::Value {
         "rate_limit": endpoint.rate_limit,
         "retry": endpoint.retry,
         "destination_ids": endpoint.destination_ids,
+        "event_types": endpoint.event_types,
+        "ordering": endpoint.ordering,
     })
 }

@@ -1,5 +1,6 @@
 //! Applying events: what the queue's worker does with one job. Exactly once, however often it runs.
 
+mod forward;
 mod wait;
 mod work;
 
@@ -93,6 +94,9 @@ impl Run<'_> {
         let Some(first) = load.first() else {
             return Ok(());
         };
+        if self.received.is_ordered {
+            return self.in_order(load).await;
+        }
         if let Some(done) = self.not_yet(first).await {
             return done;
         }
@@ -102,6 +106,17 @@ impl Run<'_> {
             }
             done => done,
         }
+    }
+
+    /// Its place in the FIFO queue is kept until it is done: every wait is hidden, as none of the same
+    /// entity may be handed out before.
+    async fn in_order(&self, load: &Load<'_>) -> JobResult {
+        if let Load::Delivery(parcel) = load
+            && let Some(order_by) = parcel.order_by()
+        {
+            return self.forward(parcel, order_by).await;
+        }
+        self.all(load).await
     }
 
     /// Every event of the job on its own: one that fails undoes none of the others. The message stays
@@ -362,8 +377,16 @@ impl Run<'_> {
 /// The message moves to the dead-letter queue as it is, with its reason, so that a redrive from
 /// there runs the same job again.
 async fn bury(app: &App, tenant: Option<TenantId>, received: &Received, reason: &str) -> JobResult {
-    let group = tenant.map_or_else(|| "unknown".to_owned(), |tenant| tenant.to_string());
-    let sent = match app.config.events_dead_letter_queue_url() {
+    let of_tenant = || tenant.map_or_else(|| "unknown".to_owned(), |tenant| tenant.to_string());
+    let group = match received.is_ordered {
+        true => received.group.clone().unwrap_or_else(of_tenant),
+        false => of_tenant(),
+    };
+    let url = match received.is_ordered {
+        true => app.config.ordered_events_dead_letter_queue_url(),
+        false => app.config.events_dead_letter_queue_url(),
+    };
+    let sent = match url {
         Ok(url) => app.queue.send_dead(url, &group, received, reason).await,
         Err(error) => Err(error.into()),
     };

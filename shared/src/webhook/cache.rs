@@ -12,6 +12,7 @@ use crate::{
     app::App,
     id::{EndpointId, TenantId},
     limit::RateLimit,
+    outbound::EventTypes,
     problem::ApiError,
     seal::{Purpose, Secret},
     store::{Endpoint, EndpointSecret, address_hash, secret_owner},
@@ -19,7 +20,7 @@ use crate::{
         AllowList,
         handshake::Arrival,
         keys::Keys,
-        scheme::{Scheme, Shape},
+        scheme::{EventField, Scheme, Shape},
     },
 };
 
@@ -44,6 +45,9 @@ pub(crate) struct Listener {
     pub(crate) secrets: Vec<EndpointSecret>,
     pub(crate) allowed_ips: AllowList,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) event_types: EventTypes,
+    /// Where the entity is whose events keep their order.
+    pub(crate) order_by: Option<EventField>,
     changed_at: Timestamp,
     read_at: Timestamp,
 }
@@ -123,9 +127,12 @@ async fn prepare(
         (true, false) => Ok(Keys::none()),
     };
     let keys = keys.map_err(|error| ApiError::Internal(error.into()))?;
+    let ordering = endpoint.ordering.as_ref();
     Ok(Listener {
         tenant,
         endpoint: endpoint.id,
+        order_by: ordering.and_then(|ordering| ordering.field(&scheme)),
+        event_types: endpoint.event_types.clone(),
         scheme,
         keys,
         secrets: endpoint.secrets.clone(),

@@ -99,7 +99,11 @@ fn has_header(field: &EventField) -> bool {
     }
 }
 
-fn read<'a>(field: &EventField, headers: Headers<'a>, body: &[u8]) -> Option<Cow<'a, str>> {
+pub(super) fn read<'a>(
+    field: &EventField,
+    headers: Headers<'a>,
+    body: &[u8],
+) -> Option<Cow<'a, str>> {
     let value = match field {
         EventField::None => None,
         EventField::Header(name) => headers.text(name).map(Cow::Borrowed),

@@ -11,7 +11,7 @@ use crate::{
     id::{EventId, TenantId},
     limit::{self, OverLimit},
     problem::ApiError,
-    queue::{Body, Carries, Delivery, Job, MAX_MESSAGE_LEN, Reception},
+    queue::{Body, Carries, Delivery, Job, MAX_MESSAGE_LEN, Ordered, Reception, send_in_order},
     store::{Key, Sort},
     webhook::{
         admission::{Refusal, admit},
@@ -20,6 +20,7 @@ use crate::{
         custom::CUSTOM,
         greeting::greet,
         handshake::{Answer, handshake, reply, subscription},
+        ordering::{self, Entity},
         rejections::{self, Refused},
         request::{Headers, RawRequest},
         scheme::{EventField, Proof, Scheme, SignatureSource},
@@ -281,6 +282,7 @@ impl<'a> Door<'a> {
             ..delivery(self.app, &self.listener, &self.request, carries, self.now)?
         };
         let event = delivery.event;
+        let group = self.group(&delivery);
         let job = Job::delivery(Verified {
             tenant: self.listener.tenant,
             value: delivery,
@@ -290,9 +292,38 @@ impl<'a> Door<'a> {
             let limit_bytes = MAX_MESSAGE_LEN;
             return Err(self.refuse(&Refusal::TooLarge { limit_bytes }).await);
         }
-        send(self.app, &self.listener, message).await?;
+        match group {
+            None => send(self.app, &self.listener, message).await?,
+            Some(group) => {
+                let ordered = Ordered {
+                    group,
+                    id: event.to_string(),
+                    body: message,
+                };
+                let sent = send_in_order(self.app, ordered).await;
+                sent.map_err(ApiError::Unavailable)?;
+            }
+        }
         numbered.sent();
         Ok(event)
+    }
+
+    /// Where the endpoint keeps an order: among which messages this one has its place. A request that may
+    /// carry several events has one among the endpoint's own, and is taken apart by a worker.
+    fn group(&self, delivery: &Delivery) -> Option<String> {
+        let order_by = self.listener.order_by.as_ref()?;
+        let (tenant, endpoint) = (self.listener.tenant, self.listener.endpoint);
+        Some(match delivery.order_by {
+            Some(_) => ordering::group(tenant, endpoint, &Entity::Batches),
+            None => ordering::group_of_event(
+                tenant,
+                endpoint,
+                delivery.event,
+                order_by,
+                self.request.headers,
+                self.request.body,
+            ),
+        })
     }
 
     fn reception(&self, authentic: Authentic) -> Reception {
@@ -349,10 +380,20 @@ fn delivery(
         received_at: now,
         reception: None,
         number: None,
+        event_types: listener.event_types.clone(),
+        order_by: taken_apart(listener, carries).cloned(),
+        item: None,
         headers: names.into_iter().filter_map(pair).collect(),
         body: Body::of(request.body).map_err(ApiError::Internal)?,
         carries,
     })
+}
+
+/// Where the entities are of a request that a worker takes apart in order.
+fn taken_apart(listener: &Listener, carries: Carries) -> Option<&EventField> {
+    let has_batches = listener.scheme.wires().any(|wire| wire.batch.is_some());
+    let order_by = listener.order_by.as_ref();
+    order_by.filter(|_| has_batches || carries == Carries::Array)
 }
 
 /// The headers from which the worker will read the event's id and type.

@@ -1,6 +1,7 @@
 //! Properties that hold for every scheme.
 
 pub(super) mod dispatched;
+mod horizons;
 mod mutations;
 mod round_trip;
 mod vectors;

@@ -9,13 +9,17 @@ use shared::{
     http::{nullable, rules},
     id::{DestinationId, EndpointId},
     limit::RateLimit,
+    outbound::EventTypes,
     seal::Secret,
     store::{Endpoint, EndpointHandshake, EndpointSecret, MOST_DESTINATIONS},
-    webhook::{AllowList, MOST_NETWORKS, Network, RetryPolicy, scheme::Scheme},
+    webhook::{AllowList, MOST_NETWORKS, Network, Ordering, RetryPolicy, scheme::Scheme},
 };
 use utoipa::ToSchema;
 
-use crate::views::overlap::{LONGEST_OVERLAP_HOURS, one_day};
+use crate::views::{
+    destination::EventTypesIn,
+    overlap::{LONGEST_OVERLAP_HOURS, one_day},
+};
 
 /// Destinations that an endpoint names at most.
 const MOST_NAMED: usize = MOST_DESTINATIONS as usize;
@@ -60,6 +64,14 @@ pub(crate) struct EndpointIn {
     #[garde(inner(length(max = MOST_NAMED)))]
     #[schema(value_type = Option<Vec<String>>, max_items = 50)]
     pub(crate) destination_ids: Option<Vec<DestinationId>>,
+    /// Types such as `invoice.paid`, families such as `invoice.*`, or `*`: events of other types are kept
+    /// as `ignored`. All if not given.
+    #[garde(dive)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 50, example = json!(["invoice.*"]))]
+    pub(crate) event_types: Option<EventTypesIn>,
+    /// Events of one entity are applied in the order of their receipt; in any order if not given.
+    #[garde(dive)]
+    pub(crate) ordering: Option<Ordering>,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -99,6 +111,16 @@ pub(crate) struct EndpointPatchIn {
     #[garde(inner(inner(length(max = MOST_NAMED))))]
     #[schema(value_type = Option<Vec<String>>, max_items = 50)]
     pub(crate) destination_ids: Option<Option<Vec<DestinationId>>>,
+    /// `null` takes events of every type.
+    #[serde(default, deserialize_with = "nullable")]
+    #[garde(dive)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+    pub(crate) event_types: Option<Option<EventTypesIn>>,
+    /// `null` gives the order up.
+    #[serde(default, deserialize_with = "nullable")]
+    #[garde(dive)]
+    #[schema(value_type = Option<Ordering>)]
+    pub(crate) ordering: Option<Option<Ordering>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -123,6 +145,10 @@ pub(crate) struct EndpointOut {
     /// The destinations that its events go to; all that take them if empty.
     #[schema(value_type = Vec<String>)]
     destination_ids: Vec<DestinationId>,
+    /// The types that are applied; an empty list stands for all.
+    #[schema(value_type = Vec<String>)]
+    event_types: EventTypes,
+    ordering: Option<Ordering>,
     /// Newest first. The last two that expired stay in the list; they verify nothing.
     secrets: Vec<SecretOut>,
     #[schema(value_type = String, format = DateTime)]
@@ -161,6 +187,8 @@ impl EndpointOut {
             rate_limit: endpoint.rate_limit,
             retry: endpoint.retry.unwrap_or_default(),
             destination_ids: endpoint.destination_ids,
+            event_types: endpoint.event_types,
+            ordering: endpoint.ordering,
             secrets: endpoint.secrets.iter().map(secret).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,

@@ -14,7 +14,7 @@ use crate::{
         identity::{BatchItem, EventIdentity, dedupe_key, event_identity, item_dedupe_key},
         presets,
         request::Headers,
-        scheme::{Batch, Scheme, Text},
+        scheme::{Batch, EventField, Scheme, Text},
         split::{self, Split, split},
         verify::select_wire,
     },
@@ -61,6 +61,8 @@ pub(super) struct Content {
 /// How long a marker is kept when the scheme is not at hand: the longest that a scheme may declare, so
 /// that a replay never shortens it.
 const REPLAY_DEDUPE_DAYS: u16 = 90;
+
+const OTHER_TYPE: &str = "the endpoint does not take events of this type";
 
 const EMPTY_BATCH: &str = "the batch is empty: a sign of life";
 
@@ -201,12 +203,39 @@ impl<'a> Parcel<'a> {
         })
     }
 
-    fn work(&self, draft: &Draft) -> Result<Work, Failure> {
-        let body = match &draft.part {
+    pub(super) fn delivery(&self) -> &Delivery {
+        self.delivery
+    }
+
+    /// Where the entities are of a request whose events keep their order and are not yet taken apart.
+    pub(super) fn order_by(&self) -> Option<&EventField> {
+        let is_applied = |draft: &Draft| draft.fate == Fate::Apply;
+        let order_by = self.delivery.order_by.as_ref();
+        order_by.filter(|_| self.drafts.iter().any(is_applied))
+    }
+
+    /// Each event with what of the body is its own.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = (&EventRef, Vec<u8>)> {
+        let drafts = self.drafts.iter();
+        drafts.map(|draft| (&draft.event, self.body_of(draft)))
+    }
+
+    /// Events that came together.
+    pub(super) fn of_items(&self) -> usize {
+        let item = self.delivery.item.as_ref();
+        item.map_or(self.drafts.len(), |item| item.of_items)
+    }
+
+    fn body_of(&self, draft: &Draft) -> Vec<u8> {
+        match &draft.part {
             Part::Whole => self.body.clone(),
             Part::Item(item) => item.body(&self.body),
             Part::Core(item) => item.core(&self.body),
-        };
+        }
+    }
+
+    fn work(&self, draft: &Draft) -> Result<Work, Failure> {
+        let body = self.body_of(draft);
         Ok(Work {
             event: draft.event.clone(),
             content: Some(Content {
@@ -216,7 +245,7 @@ impl<'a> Parcel<'a> {
                 received_at: self.delivery.received_at,
                 reception: self.delivery.reception.clone(),
                 number: self.delivery.number.clone(),
-                of_items: self.drafts.len(),
+                of_items: self.of_items(),
                 dedupe_days: self.dedupe_days,
                 payload: Body::deflate(&body).map_err(|error| permanent(&error))?,
                 body,
@@ -239,6 +268,9 @@ const ARRAY: &[Text] = &[Text::Borrowed("")];
 
 impl Reader<'_> {
     fn drafts(&self) -> Vec<Draft> {
+        if let Some(item) = &self.delivery.item {
+            return vec![self.whole_known_by(&item.dedupe_key, Fate::Apply)];
+        }
         let (_, wire) = select_wire(self.scheme, self.headers);
         let levels = match (self.delivery.carries, &wire.batch) {
             (Carries::Array, _) => ARRAY,
@@ -259,11 +291,31 @@ impl Reader<'_> {
             // Its id would be that of one of its items, or of nothing.
             Fate::Ignore(_) | Fate::GiveUp(_) => seal::sha256_hex(self.body),
         };
+        let event = self.event(0, &key);
+        self.whole_known_by(&event.dedupe_key, fate)
+    }
+
+    fn whole_known_by(&self, dedupe_key: &str, fate: Fate) -> Draft {
+        let identity = event_identity(self.scheme, self.headers, self.body);
         Draft {
-            event: self.event(0, &key),
-            identity: event_identity(self.scheme, self.headers, self.body),
+            event: EventRef {
+                event: self.delivery.event,
+                endpoint: self.delivery.endpoint,
+                generation: 0,
+                dedupe_key: dedupe_key.to_owned(),
+            },
+            fate: self.taken(&identity, fate),
+            identity,
             part: Part::Whole,
-            fate,
+        }
+    }
+
+    /// An event of a type that the endpoint does not take is kept, and not applied.
+    fn taken(&self, identity: &EventIdentity, fate: Fate) -> Fate {
+        let kind = identity.event_type.as_deref();
+        match fate {
+            Fate::Apply if !self.delivery.event_types.takes(kind) => Fate::Ignore(OTHER_TYPE),
+            fate => fate,
         }
     }
 
@@ -287,11 +339,12 @@ impl Reader<'_> {
                 place,
             };
             let key = item_dedupe_key(self.scheme, self.headers, &of_batch, &mut twins);
+            let identity = event_identity(self.scheme, self.headers, &body);
             drafts.push(Draft {
                 event: self.event(place, &key),
-                identity: event_identity(self.scheme, self.headers, &body),
+                fate: self.taken(&identity, Fate::Apply),
+                identity,
                 part,
-                fate: Fate::Apply,
             });
         }
         drafts

@@ -337,5 +337,7 @@ const GOOGLE_PUBSUB: Scheme = Scheme {
             Borrowed("leave the subscription's audience empty: it is this endpoint's URL then"),
         ]),
     },
+    // A subscription keeps what is not taken for up to 31 days.
+    dedupe_days: 32,
     ..SCHEME
 };
