@@ -125,7 +125,7 @@ impl fmt::Display for RateLimit {
 }
 
 impl RateLimit {
-    pub(crate) fn burst(self) -> u32 {
+    pub fn burst(self) -> u32 {
         self.burst.unwrap_or(self.requests)
     }
 

@@ -116,6 +116,11 @@ async fn the_trail_is_filtered_by_actor_action_target_and_time() {
     let at = jiff::Timestamp::from_second(stack.now_s() - 30).unwrap();
     assert_eq!(count(&format!("since={at}")).await, 1);
     assert_eq!(count(&format!("until={at}")).await, 3);
+    // A range that ends before it starts holds nothing.
+    assert_eq!(
+        count(&format!("since={at}&until=1007-05-25T00:00:00Z")).await,
+        0
+    );
     let problem = owner
         .get("/v1/audit?action=cake.eaten")
         .await

@@ -66,6 +66,7 @@ async fn get_entry(caller: Caller, Path(id): Path<AuditId>) -> Result<Json<Entry
 /// the entry is too young to be sealed.
 #[utoipa::path(get, path = "/v1/audit/{id}/proof", tag = "audit", params(("id" = String, Path)), responses(
     (status = 200, description = "The proof", body = InclusionProof),
+    (status = 409, description = "The entry is not sealed yet", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn get_proof(

@@ -36,8 +36,10 @@ struct LimitOut {
     /// As `RateLimit-Policy` names it.
     #[schema(example = "tenant")]
     policy: &'static str,
-    #[serde(flatten)]
-    limit: RateLimit,
+    requests: u32,
+    per_seconds: u32,
+    /// How many may come at once after a pause.
+    burst: u32,
 }
 
 /// What the tenant may use, and what it has used this month.
@@ -50,7 +52,12 @@ pub(crate) async fn get_usage(app: State<App>, caller: Caller) -> Result<Json<Us
     let (terms, default) = (caller.terms(), app.config.default_plan()?);
     let allowance = terms.allowance(default);
     let month = month_of(caller.now());
-    let limit = |policy, limit| LimitOut { policy, limit };
+    let limit = |policy, limit: RateLimit| LimitOut {
+        policy,
+        requests: limit.requests,
+        per_seconds: limit.per_seconds,
+        burst: limit.burst(),
+    };
     Ok(Json(UsageOut {
         plan: terms.plan(default),
         requests: RequestsOut {

@@ -220,10 +220,10 @@ enum Count {
 }
 
 fn shown(collection: &Collection) -> Value {
-    let schema: Value = serde_json::from_str(&collection.schema).unwrap_or_default();
+    // As text: not every JSON value is one that an item can hold.
     json!({
         "name": collection.name,
-        "schema": schema,
+        "schema": collection.schema,
         "indexes": collection.indexes,
         "shards": collection.shards,
         "retention": collection.retention,

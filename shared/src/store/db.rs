@@ -160,6 +160,16 @@ pub(crate) enum Range {
     Between(String, String),
 }
 
+impl Range {
+    /// A table refuses a range whose end lies before its start.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Prefix(_) => false,
+            Self::Between(from, to) => from > to,
+        }
+    }
+}
+
 /// Equalities on attributes that no key serves: applied to what a query has read.
 #[derive(Default)]
 pub(crate) struct Filter(Vec<(&'static str, String)>);
@@ -287,6 +297,9 @@ impl Db {
         let mut found = Vec::new();
         let mut after = query.after.clone();
         let mut examined = 0;
+        if query.range.is_empty() {
+            return Ok((found, None));
+        }
         loop {
             // A filter is applied after the limit: without one, read no more than is wanted.
             let step = if query.filter.0.is_empty() {
@@ -313,6 +326,9 @@ impl Db {
     pub(crate) async fn examine(&self, query: Query<'_>) -> Result<Examined, StoreError> {
         let mut seen = Examined::default();
         let mut after = query.after.clone();
+        if query.range.is_empty() {
+            return Ok(seen);
+        }
         loop {
             let step = query.limit - seen.items.len();
             let answer = self.query_once(&query, after.take(), step).await?;
@@ -337,6 +353,9 @@ impl Db {
         keyed::settle(self).await?;
         let mut count = 0;
         let mut after = None;
+        if query.range.is_empty() {
+            return Ok((0, true));
+        }
         for _ in 0..MAX_COUNTING {
             let request = self.query_request(query, after)?;
             let answer = request.select(Select::Count).send().await?;

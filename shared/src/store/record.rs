@@ -126,7 +126,11 @@ impl TenantStore {
     ) -> Result<Versioned<DeletedRecord>, StoreError> {
         let sort = Sort::DeletedRecord(open.collection.place(), id);
         let record = self.platform_row::<DeletedRecord>(&sort).await?;
-        if is_over(Some(record.value.expires_at), self.now) {
+        let deleted = &record.value;
+        // One that its collection would let go of at once is not worth restoring.
+        if is_over(Some(deleted.expires_at), self.now)
+            || is_over(deleted.record_expires_at, self.now)
+        {
             return Err(StoreError::NotFound);
         }
         Ok(record)
@@ -344,13 +348,22 @@ fn is_over(expires_at: Option<i64>, now: Timestamp) -> bool {
     expires_at.is_some_and(|at| at <= now.as_second())
 }
 
-/// The audit trail holds each field that changed, as it was and as it became.
+/// The audit trail holds each field that changed, as it was and as it became. A value that an item cannot
+/// hold as it is, such as 1e300 or a field without a name, is there as its JSON text.
 fn shown(collection: &Collection, data: Value) -> Value {
     let mut shown = serde_json::Map::new();
     shown.insert("collection".to_owned(), json!(collection.name));
     if let Value::Object(fields) = data {
         let fields = fields.into_iter();
-        shown.extend(fields.map(|(name, value)| (format!("data.{name}"), value)));
+        shown.extend(fields.map(|(name, value)| (format!("data.{name}"), plain(value))));
     }
     Value::Object(shown)
+}
+
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
+        Value::Number(ref number) if number.is_i64() => value,
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => Value::String(value.to_string()),
+    }
 }

@@ -106,11 +106,6 @@ impl TenantStore {
         let keyring = keyring.map_err(ApiError::Unavailable)?;
         let key: &hmac::Key = keyring.cursor_key();
         let after = page.after(key, self.tenant, &walk.name)?;
-        let Plan { from, to, .. } = walk.plan;
-        if from > to {
-            // Nothing is above the upper end of a range and below the lower one.
-            return Ok((Vec::new(), None));
-        }
         let shards = walk.open.collection.shards;
         let mut merge = Merge::new(shards, walk.plan.direction, after.as_deref());
         let mut rows: Vec<Item> = Vec::new();
