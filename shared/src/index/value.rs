@@ -1,6 +1,7 @@
 //! Values as text whose order is the values': `0` for none, then a digit for the type and the value.
 //! The digits of a value are `0-9 a-f` only, all above the `#` that ends it.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +17,7 @@ const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ValueKind {
-    /// By code points. At most 128 bytes.
+    /// By code points of its composed form (NFC). At most 128 bytes.
     String,
     /// Integers up to 2⁵³ - 1, and fractions.
     Number,
@@ -104,8 +105,9 @@ pub(super) fn of_text(kind: ValueKind, text: &str) -> Result<String, String> {
     }
 }
 
-/// The start of all strings that start with `text`.
+/// Two ways to write the same letters are the same value (Unicode Standard Annex 15).
 pub(super) fn string(text: &str) -> Result<String, String> {
+    let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
     let len = text.len();
     if len > MAX_STRING_BYTES {
         return Err(format!(
