@@ -41,6 +41,7 @@ mod ordering;
 mod receiver;
 mod record_bulk;
 mod record_lists;
+mod record_values;
 mod records;
 mod rejections;
 mod retries;

@@ -77,7 +77,10 @@ proptest! {
 #[test]
 fn two_ways_to_write_the_same_letters_are_one_value() {
     let composed = encoded(ValueKind::String, &json!("Jürgen"));
-    assert_eq!(composed, encoded(ValueKind::String, &json!("Ju\u{308}rgen")));
+    assert_eq!(
+        composed,
+        encoded(ValueKind::String, &json!("Ju\u{308}rgen"))
+    );
 }
 
 #[test]
