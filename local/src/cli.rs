@@ -63,6 +63,9 @@ struct Run {
     /// Keep nothing: tables and queues live in memory.
     #[arg(long, conflicts_with = "data")]
     memory: bool,
+    /// Start no simulated vendors; otherwise they are on the port after the API's.
+    #[arg(long)]
+    no_vendors: bool,
     /// Use this DynamoDB instead of the embedded one.
     #[arg(long, value_name = "URL")]
     dynamodb_url: Option<String>,
@@ -146,6 +149,7 @@ async fn run(run: Run) -> anyhow::Result<()> {
         redeliver: Redeliver::Never,
         egress_allow: LOOPBACK.to_owned(),
         vendors_url: None,
+        simulated_vendors: !run.no_vendors,
         progress: progress.clone(),
     };
     let start = async {

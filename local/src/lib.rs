@@ -29,6 +29,7 @@ pub mod sqs;
 pub mod template;
 pub mod upstream;
 pub mod vendor_hosts;
+pub mod vendors;
 
 #[cfg(test)]
 mod testing;

@@ -30,6 +30,7 @@ use crate::server::{self, Server};
 use crate::sqs;
 use crate::template::{self, FunctionSpec, Template};
 use crate::vendor_hosts;
+use crate::vendors;
 
 /// Lambda reads a queue with five pollers to begin with.
 const POLLERS: usize = 5;
@@ -83,7 +84,14 @@ impl Platform {
         let mut common =
             environment::common(&tables.front.url(), &sqs_url, port, &options.egress_allow);
         common.extend([DataDirectory::key_variable(data.as_ref())?]);
-        let vendors = Server::start(server::bind(0).await?, vendor_hosts::router())?;
+        let stand_ins = match options.simulated_vendors {
+            true => vendors::router(&options.clock).merge(vendor_hosts::router()),
+            false => vendor_hosts::router(),
+        };
+        let vendors = Server::start(bind_vendors(options.port).await?, stand_ins)?;
+        if options.simulated_vendors {
+            steps.done("vendors", &vendors.url());
+        }
         let vendors_url = options.vendors_url.clone();
         common.insert(
             "PORTICO_VENDORS_URL".to_owned(),
@@ -154,6 +162,11 @@ impl Platform {
 
     pub fn url(&self) -> String {
         self.gateway.url()
+    }
+
+    /// Where the simulated vendors and their controls are.
+    pub fn vendors_url(&self) -> String {
+        self.vendors.url()
     }
 
     /// The checked endpoint: functions may do what the template says, everybody else everything.
@@ -256,6 +269,17 @@ impl Platform {
         self.queues.stop().await;
         self.tables.stop().await;
         self.vendors.stop().await;
+    }
+}
+
+/// On the port after the gateway's, which stays the same, so that connections that were kept still lead there.
+async fn bind_vendors(gateway: u16) -> anyhow::Result<TcpListener> {
+    let next = gateway.checked_add(1).filter(|next| *next > 1);
+    match server::bind(next.unwrap_or(0)).await {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            server::bind(0).await.context("take a port for vendors")
+        }
+        bound => bound.context("take a port for vendors"),
     }
 }
 

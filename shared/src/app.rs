@@ -18,7 +18,7 @@ use crate::{
     telemetry::Calls,
     time::Clock,
     trust,
-    vendor::{BreakerCache, RetryBudgets},
+    vendor::{BreakerCache, RefreshTurns, RetryBudgets},
     webhook::{EndpointCache, Numbering, RejectionLog, VendorKeyCache},
 };
 
@@ -44,6 +44,7 @@ pub struct Parts {
     pub(crate) outlets: OutletCache,
     pub(crate) breakers: BreakerCache,
     pub(crate) retries: RetryBudgets,
+    pub(crate) refreshes: RefreshTurns,
     pub(crate) gates: GateCache,
     pub(crate) api_keys: ApiKeyCache,
     pub(crate) collections: CollectionCache,
@@ -103,6 +104,7 @@ impl App {
             outlets: OutletCache::default(),
             breakers: BreakerCache::default(),
             retries: RetryBudgets::default(),
+            refreshes: RefreshTurns::default(),
             gates: GateCache::default(),
             api_keys: ApiKeyCache::default(),
             collections: CollectionCache::default(),

@@ -368,6 +368,9 @@ impl From<VendorError> for ApiError {
             VendorError::Header(name) => {
                 Self::invalid(format!("/headers/{name}"), "it is the connection's own")
             }
+            VendorError::NotConnected(_) => Self::Conflict(Conflict::NotConnected),
+            error @ VendorError::Refreshing => Self::Unavailable(error.into()),
+            error @ VendorError::NoToken { .. } => Self::VendorDown(error.to_string()),
             VendorError::Egress(error) if error.is_permanent() => Self::invalid("/path", error),
             VendorError::Egress(error) => Self::VendorDown(error.to_string()),
             VendorError::Internal(source) => Self::Internal(source),

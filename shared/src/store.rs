@@ -3,6 +3,7 @@
 
 mod api_key;
 mod audit_log;
+mod authorization;
 mod breaker;
 mod bulk_job;
 mod change;
@@ -16,6 +17,7 @@ mod duty;
 mod endpoint;
 mod event;
 mod gate;
+mod grant;
 mod key;
 mod keyed;
 mod limiter;
@@ -42,7 +44,9 @@ pub use collection::{
     COLLECTION_STALENESS, Collection, CollectionName, MOST_COLLECTIONS, NewCollection,
     OpenCollection, Retention,
 };
-pub use connection::{AuthKind, Connection, ConnectionPatch, Credentials, NewConnection};
+pub use connection::{
+    AuthKind, Connection, ConnectionPatch, ConnectionStatus, Credentials, NewConnection,
+};
 pub use cursor::{Cursor, Page, PageRequest};
 pub use db::{Conflict, StoreError};
 pub use delivery::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState};
@@ -64,14 +68,17 @@ pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 
+pub(crate) use authorization::PendingAuthorization;
 pub(crate) use breaker::{BreakerRow, WrittenBreaker};
 pub(crate) use bulk_job::{Plan, Planned};
 pub(crate) use collection::CollectionCache;
+pub(crate) use connection::credential_owner;
 pub(crate) use db::Db;
 pub(crate) use delivery::{Claim, Hold, NewDelivery, Next, NotYet};
 pub(crate) use destination::Outlets;
 pub(crate) use endpoint::{address_hash, secret_owner};
 pub(crate) use event::{Applied, EventContent};
+pub(crate) use grant::{GrantRow, Locked, NewGrant};
 pub(crate) use key::{Key, Sort};
 pub(crate) use keyed::{KeyRow, Keyed, Message, Owner, Refusal, Stage, keep, own};
 pub(crate) use limiter::Leased;

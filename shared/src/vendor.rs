@@ -7,6 +7,7 @@ mod client;
 mod connector;
 mod credential;
 mod form;
+mod oauth;
 mod request;
 mod retry;
 
@@ -14,9 +15,11 @@ pub use answer::{Class, VendorAnswer};
 pub use breaker::{Breaker, Mark, Phase, Rules, Trip};
 pub use breakers::{Permit, Refused, Scope, admit, reset, settle, state};
 pub use client::{VendorError, call, connection_scope, host_scope};
-pub use connector::{BodyFormat, Connector, connector, connectors};
+pub use connector::{BodyFormat, ClientAuth, Connector, connector, connectors, offered};
+pub use oauth::{Authorization, Returned, begin, complete, returned};
 pub use request::{CallInput, VendorCall, chosen_base_url, idempotency_key};
 pub use retry::{Again, Repeatable, again};
 
 pub(crate) use breakers::BreakerCache;
+pub(crate) use oauth::RefreshTurns;
 pub(crate) use retry::RetryBudgets;

@@ -69,6 +69,15 @@ impl Stack {
         self.client(None)
     }
 
+    /// The simulated vendors, and their controls.
+    pub(crate) fn vendors(&self) -> Client {
+        Client {
+            http: self.http.clone(),
+            base: self.platform.vendors_url(),
+            token: None,
+        }
+    }
+
     pub(crate) fn client(&self, token: Option<&str>) -> Client {
         Client {
             http: self.http.clone(),

@@ -36,6 +36,7 @@ mod jobs;
 mod levels;
 mod limits;
 mod notices;
+mod oauth;
 mod operator;
 mod ordering;
 mod receiver;

@@ -136,6 +136,13 @@ pub(crate) fn all() -> Vec<Route> {
             Some(json!({ "name": "N" })),
         ),
         row(Method::DELETE, "/v1/connections/{id}", None),
+        get("/v1/connections/{id}/authorize"),
+        row(
+            Method::POST,
+            "/v1/connections/{id}/authorize",
+            Some(json!({ "state": "x", "code": "x" })),
+        ),
+        get("/v1/connections/oauth/callback"),
         row(Method::POST, "/v1/connections/{id}:test", None),
         row(
             Method::POST,

@@ -19,7 +19,7 @@ use shared::{
     },
     vendor::{
         self, Connector, Scope, VendorAnswer, VendorCall, chosen_base_url, connection_scope,
-        connector, host_scope,
+        host_scope, offered,
     },
 };
 
@@ -53,9 +53,8 @@ pub(crate) async fn create_connection(
     Body(new): Body<ConnectionIn>,
 ) -> Result<(StatusCode, Tagged<ConnectionOut>), ApiError> {
     let store = caller.authorize(Permission::ConnectionsWrite)?;
-    let connector = connector(&new.connector).ok_or_else(|| {
-        let names: Vec<_> = vendor::connectors()
-            .iter()
+    let connector = offered(&app.config, &new.connector).ok_or_else(|| {
+        let names: Vec<_> = vendor::connectors(&app.config)
             .map(|known| known.name.as_str())
             .collect();
         ApiError::invalid("/connector", format!("must be one of {}", names.join(", ")))
@@ -256,34 +255,67 @@ async fn health(
         Ok::<_, ApiError>(BreakerOut::of(&breaker, scope, now))
     };
     let (breaker, vendor) = (shown(&own).await?, shown(&host).await?);
-    Ok(Json(ConnectionHealthOut::of(breaker, vendor)))
+    let expires_at = store.token_expires_at(connection).await?;
+    let status = connection.status;
+    Ok(Json(ConnectionHealthOut::of(
+        status, expires_at, breaker, vendor,
+    )))
 }
 
 fn credentials(connector: &Connector, given: CredentialsIn) -> Result<Credentials, ApiError> {
-    match given {
-        CredentialsIn::ApiKey { key } if connector.auth.api_key.is_some() => {
-            Ok(Credentials::ApiKey { key })
+    let oauth = connector.auth.oauth2.as_ref();
+    let taken = [
+        ("api_key", connector.auth.api_key.is_some()),
+        ("basic", connector.auth.basic),
+        (
+            "oauth2",
+            oauth.is_some_and(|oauth| oauth.authorize_url.is_some()),
+        ),
+        (
+            "client_credentials",
+            oauth.is_some_and(|oauth| oauth.client_credentials),
+        ),
+    ];
+    let (kind, credentials) = match given {
+        CredentialsIn::ApiKey { key } => ("api_key", Credentials::ApiKey { key }),
+        CredentialsIn::Basic { username, password } => {
+            ("basic", Credentials::Basic { username, password })
         }
-        CredentialsIn::Basic { username, password } if connector.auth.basic => {
-            Ok(Credentials::Basic { username, password })
-        }
-        CredentialsIn::ApiKey { .. } | CredentialsIn::Basic { .. } => {
-            let taken = [
-                ("api_key", connector.auth.api_key.is_some()),
-                ("basic", connector.auth.basic),
-            ];
-            let taken: Vec<_> = taken
-                .iter()
-                .filter(|(_, is)| *is)
-                .map(|(name, _)| *name)
-                .collect();
-            let detail = format!("must be one of {}", taken.join(", "));
-            Err(ApiError::invalid("/credentials/kind", detail))
-        }
+        CredentialsIn::Oauth2 {
+            client_id,
+            client_secret,
+        } => (
+            "oauth2",
+            Credentials::Oauth2 {
+                client_id,
+                client_secret,
+            },
+        ),
+        CredentialsIn::ClientCredentials {
+            client_id,
+            client_secret,
+            scope,
+        } => (
+            "client_credentials",
+            Credentials::ClientCredentials {
+                client_id,
+                client_secret,
+                scope,
+            },
+        ),
+    };
+    if taken.contains(&(kind, true)) {
+        return Ok(credentials);
     }
+    let taken: Vec<_> = taken
+        .iter()
+        .filter_map(|(name, is_taken)| is_taken.then_some(*name))
+        .collect();
+    let detail = format!("must be one of {}", taken.join(", "));
+    Err(ApiError::invalid("/credentials/kind", detail))
 }
 
-fn tagged(connection: Versioned<Connection>) -> Tagged<ConnectionOut> {
+pub(crate) fn tagged(connection: Versioned<Connection>) -> Tagged<ConnectionOut> {
     Tagged(Versioned {
         version: connection.version,
         value: connection.value.into(),

@@ -1,11 +1,12 @@
 //! Connectors: the vendors whose APIs Portico knows.
 
-use axum::Json;
+use axum::{Json, extract::State};
 use shared::{
+    App,
     access::{Caller, Permission},
     http::Path,
     problem::{ApiError, Problem},
-    vendor::{Connector, connector, connectors},
+    vendor::{Connector, connectors, offered},
 };
 
 use crate::views::ConnectorsOut;
@@ -15,9 +16,12 @@ use crate::views::ConnectorsOut;
     (status = 200, description = "By name", body = ConnectorsOut),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_connectors(caller: Caller) -> Result<Json<ConnectorsOut>, ApiError> {
+pub(crate) async fn list_connectors(
+    app: State<App>,
+    caller: Caller,
+) -> Result<Json<ConnectorsOut>, ApiError> {
     caller.authorize(Permission::ConnectionsRead)?;
-    Ok(Json(ConnectorsOut::of(connectors())))
+    Ok(Json(ConnectorsOut::of(connectors(&app.config))))
 }
 
 /// One connector's whole manifest.
@@ -26,9 +30,12 @@ pub(crate) async fn list_connectors(caller: Caller) -> Result<Json<ConnectorsOut
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_connector(
+    app: State<App>,
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<Json<&'static Connector>, ApiError> {
     caller.authorize(Permission::ConnectionsRead)?;
-    connector(&name).map(Json).ok_or(ApiError::NotFound)
+    offered(&app.config, &name)
+        .map(Json)
+        .ok_or(ApiError::NotFound)
 }

@@ -1,6 +1,7 @@
 //! What a tenant sets up to talk with vendors, and what came of it: connections,
 //! endpoints, events, destinations, bulk jobs.
 
+mod authorizations;
 mod connections;
 mod connectors;
 mod deliveries;
@@ -26,6 +27,11 @@ pub fn routes() -> Routes {
             connections::update_connection,
             connections::delete_connection
         ))
+        .with(routes!(
+            authorizations::begin_authorization,
+            authorizations::complete_authorization
+        ))
+        .with(routes!(authorizations::return_authorization))
         .with(routes!(connections::test_connection))
         .with(routes!(connections::call_vendor))
         .with(routes!(connections::get_connection_health))

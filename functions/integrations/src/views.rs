@@ -21,8 +21,9 @@ use shared::{
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use connection::{
-    BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
-    ConnectionPatchIn, ConnectionTestOut, ConnectorsOut, CredentialsIn,
+    AuthorizationIn, AuthorizationOut, AuthorizeQuery, BreakerOut, CallIn, CallOut, CallbackOut,
+    CallbackQuery, ConnectionHealthOut, ConnectionIn, ConnectionOut, ConnectionPatchIn,
+    ConnectionTestOut, ConnectorsOut, CredentialsIn,
 };
 pub(crate) use delivery::{BulkRetryIn, DeliveryDetailOut, DeliveryOut, DeliveryQuery, RetryOut};
 pub(crate) use destination::{

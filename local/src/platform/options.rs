@@ -28,6 +28,8 @@ pub struct Options {
     pub egress_allow: String,
     /// Somebody else's stand-in for the hosts of vendors, instead of the embedded one.
     pub vendors_url: Option<String>,
+    /// Whether directory, payments and messaging are there.
+    pub simulated_vendors: bool,
     pub launch: Launch,
     pub progress: Progress,
 }
@@ -66,6 +68,7 @@ impl Options {
             redeliver: Redeliver::Never,
             egress_allow: LOOPBACK.to_owned(),
             vendors_url: None,
+            simulated_vendors: true,
             launch,
             progress: Progress::silent(),
         }

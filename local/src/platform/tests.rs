@@ -279,7 +279,7 @@ async fn every_step_says_what_it_did() {
         .iter()
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(first, ["template", "dynamodb", "sqs", "gateway"]);
+    assert_eq!(first, ["template", "dynamodb", "sqs", "vendors", "gateway"]);
     assert!(
         lines[1].contains(&platform.dynamodb_url()) && lines[1].ends_with(" ms"),
         "{}",

@@ -93,6 +93,8 @@ actions! {
     ConnectionCreated => "connection.created",
     ConnectionUpdated => "connection.updated",
     ConnectionDeleted => "connection.deleted",
+    ConnectionAuthorized => "connection.authorized",
+    ConnectionNeedsReconnect => "connection.needs_reconnect",
     ConnectionTested => "connection.tested",
     ConnectionCalled => "connection.called",
     BreakerReset => "connection.breaker_reset",

@@ -14,7 +14,7 @@ use crate::{
     problem::ApiError,
     seal::{Purpose, Sealed, Secret},
     store::{
-        Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
+        Change, Conflict, GrantRow, Page, PageRequest, StoreError, TenantStore, Versioned,
         db::{Filter, Table},
         key::{Key, List, Sort},
         keyed,
@@ -34,6 +34,18 @@ pub enum Credentials {
         username: Secret<String>,
         password: Secret<String>,
     },
+    /// A client on behalf of a person who consents.
+    Oauth2 {
+        client_id: String,
+        client_secret: Secret<String>,
+    },
+    /// A client on its own behalf.
+    ClientCredentials {
+        client_id: String,
+        client_secret: Secret<String>,
+        #[serde(default)]
+        scope: Option<String>,
+    },
 }
 
 /// [`Credentials`] as they are written before they are sealed.
@@ -47,6 +59,15 @@ enum Plain<'a> {
         username: &'a str,
         password: &'a str,
     },
+    Oauth2 {
+        client_id: &'a str,
+        client_secret: &'a str,
+    },
+    ClientCredentials {
+        client_id: &'a str,
+        client_secret: &'a str,
+        scope: Option<&'a str>,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +77,11 @@ pub struct Connection {
     pub connector: String,
     pub base_url: String,
     pub auth: AuthKind,
+    #[serde(default)]
+    pub status: ConnectionStatus,
+    /// Why it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     pub(crate) sealed: Sealed<Vec<u8>>,
     /// When the credentials were given.
     pub credentials_at: Timestamp,
@@ -69,6 +95,29 @@ pub struct Connection {
 pub enum AuthKind {
     ApiKey,
     Basic,
+    Oauth2,
+    ClientCredentials,
+}
+
+impl AuthKind {
+    /// Whether calls carry a token that a vendor grants for a while.
+    pub fn has_grant(self) -> bool {
+        match self {
+            Self::ApiKey | Self::Basic => false,
+            Self::Oauth2 | Self::ClientCredentials => true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    #[default]
+    Active,
+    /// Nobody has consented yet.
+    Unauthorized,
+    /// The vendor has ended the grant: somebody must consent again.
+    NeedsReconnect,
 }
 
 /// A connection to be made.
@@ -105,6 +154,8 @@ impl Credentials {
         match self {
             Self::ApiKey { .. } => AuthKind::ApiKey,
             Self::Basic { .. } => AuthKind::Basic,
+            Self::Oauth2 { .. } => AuthKind::Oauth2,
+            Self::ClientCredentials { .. } => AuthKind::ClientCredentials,
         }
     }
 
@@ -114,6 +165,22 @@ impl Credentials {
             Self::Basic { username, password } => Plain::Basic {
                 username: username.expose(),
                 password: password.expose(),
+            },
+            Self::Oauth2 {
+                client_id,
+                client_secret,
+            } => Plain::Oauth2 {
+                client_id,
+                client_secret: client_secret.expose(),
+            },
+            Self::ClientCredentials {
+                client_id,
+                client_secret,
+                scope,
+            } => Plain::ClientCredentials {
+                client_id,
+                client_secret: client_secret.expose(),
+                scope: scope.as_deref(),
             },
         }
     }
@@ -141,6 +208,13 @@ impl TenantStore {
             connector: new.connector,
             base_url: new.base_url,
             auth: new.credentials.kind(),
+            status: match new.credentials.kind() {
+                AuthKind::Oauth2 => ConnectionStatus::Unauthorized,
+                AuthKind::ApiKey | AuthKind::Basic | AuthKind::ClientCredentials => {
+                    ConnectionStatus::Active
+                }
+            },
+            status_reason: None,
             sealed: self.seal_credentials(id, &new.credentials).await?,
             credentials_at: self.now,
             budget: new.budget,
@@ -152,11 +226,17 @@ impl TenantStore {
             .db()
             .writer(Table::Platform)?
             .insert(&key, &connection, Conflict::Exists)?;
+        let mut writes = vec![row];
+        if connection.auth.has_grant() {
+            let key = Key::new(self.tenant, &Sort::Grant(id));
+            let writer = self.db().writer(Table::Platform)?;
+            writes.push(writer.insert(&key, &GrantRow::default(), Conflict::Exists)?);
+        }
         let change = Change {
             action: Action::ConnectionCreated,
             target: id.to_string(),
             changes: audit::differences(&json!(null), &shown(&connection)),
-            writes: vec![row],
+            writes,
             value: Versioned {
                 version: 1,
                 value: connection,
@@ -173,7 +253,16 @@ impl TenantStore {
         let before = shown(&from.value);
         let mut to = from.value;
         if let Some(credentials) = &patch.credentials {
-            to.auth = credentials.kind();
+            let kind = credentials.kind();
+            if kind != to.auth && (kind.has_grant() || to.auth.has_grant()) {
+                let detail = "must stay of its kind: make another connection for another kind";
+                return Err(ApiError::invalid("/credentials/kind", detail));
+            }
+            if kind == AuthKind::ClientCredentials {
+                // There is nobody to ask: the next call shows whether the new ones are good.
+                (to.status, to.status_reason) = (ConnectionStatus::Active, None);
+            }
+            to.auth = kind;
             to.sealed = self.seal_credentials(to.id, credentials).await?;
             to.credentials_at = self.now;
         }
@@ -207,11 +296,16 @@ impl TenantStore {
             self.db()
                 .writer(Table::Platform)?
                 .remove(&key, from.version, Conflict::Version)?;
+        let grant = Key::new(self.tenant, &Sort::Grant(from.value.id));
+        let grant = self
+            .db()
+            .writer(Table::Platform)?
+            .clear(grant.attributes())?;
         self.commit(Change {
             action: Action::ConnectionDeleted,
             target: from.value.id.to_string(),
             changes: audit::differences(&shown(&from.value), &json!(null)),
-            writes: vec![row],
+            writes: vec![row, grant],
             value: (),
         })
         .await
@@ -234,6 +328,18 @@ impl TenantStore {
         })
         .await?;
         keyed::settle(self.db()).await
+    }
+
+    /// When a connection's token ends, for those that have one that does.
+    pub async fn token_expires_at(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if !connection.auth.has_grant() {
+            return Ok(None);
+        }
+        let expires_s = self.grant(connection.id).await?.expires_s;
+        Ok(expires_s.and_then(|at| Timestamp::from_second(at).ok()))
     }
 
     /// No call: an instance that has read a connection has the keyring.
@@ -267,7 +373,7 @@ impl TenantStore {
 }
 
 /// Whom credentials are sealed for: they open nowhere else.
-fn credential_owner(tenant: TenantId, connection: ConnectionId) -> String {
+pub(crate) fn credential_owner(tenant: TenantId, connection: ConnectionId) -> String {
     format!("{tenant}/{connection}")
 }
 
@@ -277,6 +383,7 @@ fn shown(connection: &Connection) -> serde_json::Value {
         "connector": connection.connector,
         "base_url": connection.base_url,
         "auth": connection.auth,
+        "status": connection.status,
         "credentials_at": connection.credentials_at,
         "budget": connection.budget,
     })

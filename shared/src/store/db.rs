@@ -106,6 +106,8 @@ pub enum Conflict {
     TooManyCollections,
     #[error("the collection has records: delete them first")]
     NotEmpty,
+    #[error("the connection is not authorized: begin with GET /v1/connections/{{id}}/authorize")]
+    NotConnected,
     #[error("the job has ended: there is nothing left to cancel")]
     JobEnded,
     #[error("the session has ended or its token was used")]

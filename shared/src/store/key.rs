@@ -75,6 +75,8 @@ pub(crate) enum Sort {
     /// The circuit breaker of a connection.
     Breaker(ConnectionId),
     Connection(ConnectionId),
+    /// What a vendor has granted a connection, and the lock under which it is renewed.
+    Grant(ConnectionId),
     /// The bucket of a connection's budget. A changed budget is another bucket.
     ConnectionLimit(ConnectionId, RateLimit),
     Destination(DestinationId),
@@ -124,6 +126,7 @@ impl Key {
             | Sort::CollectionCount
             | Sort::JobCount
             | Sort::Connection(_)
+            | Sort::Grant(_)
             | Sort::Destination(_)
             | Sort::DestinationCount
             | Sort::ApiKey(_)
@@ -179,6 +182,7 @@ impl Key {
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
             Sort::Breaker(_) => "BREAKER".to_owned(),
             Sort::Connection(id) => format!("CON#{id}"),
+            Sort::Grant(id) => format!("GRANT#{id}"),
             Sort::ConnectionLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Destination(id) => format!("DST#{id}"),
             Sort::DestinationCount => "DESTINATIONS".to_owned(),

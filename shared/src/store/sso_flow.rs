@@ -104,7 +104,7 @@ impl PlatformStore {
         .await
     }
 
-    async fn keep<T: Serialize>(&self, key: &Key, row: &T) -> Result<Seen, StoreError> {
+    pub(super) async fn keep<T: Serialize>(&self, key: &Key, row: &T) -> Result<Seen, StoreError> {
         let mut item: Item = serde_dynamo::to_item(row)?;
         item.extend(key.attributes());
         let answer = self
@@ -130,7 +130,10 @@ impl PlatformStore {
         }
     }
 
-    async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+    pub(super) async fn take<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<T>, StoreError> {
         let answer = self
             .db()
             .client()

@@ -12,10 +12,14 @@ use crate::{
     app::App,
     egress::{EgressAnswer, EgressError, EgressRequest},
     limit::{self, OverLimit},
-    store::{Connection, Key, Sort, TenantStore},
+    store::{Connection, ConnectionStatus, Key, Sort, TenantStore},
     vendor::{
         Class, Connector, Permit, Refused, Repeatable, Rules, Scope, VendorAnswer, VendorCall,
-        admit, credential::credential, request::host_of, retry::MOST_AT_ONCE, settle,
+        admit,
+        credential::{Signed, credential},
+        request::{host_of, reachable},
+        retry::MOST_AT_ONCE,
+        settle,
     },
 };
 
@@ -37,6 +41,12 @@ pub enum VendorError {
     Header(HeaderName),
     #[error(transparent)]
     Egress(#[from] EgressError),
+    #[error("the connection is not authorized")]
+    NotConnected(ConnectionStatus),
+    #[error("the connection's token is being renewed")]
+    Refreshing,
+    #[error("its token endpoint gave no token and answered with status {status}")]
+    NoToken { status: u16 },
     #[error("the connection's credentials could not be read")]
     Internal(#[source] anyhow::Error),
 }
@@ -65,7 +75,14 @@ pub async fn call(
     call: &VendorCall,
 ) -> Result<VendorAnswer, VendorError> {
     let started = app.clock.now();
-    let headers = headers(app, store, connector, connection, call, started).await?;
+    let plain = plain_headers(connector, call);
+    let mut signed = credential(app, store, connector, connection, None).await?;
+    check_headers(call, &signed)?;
+    let url = reachable(
+        &app.config,
+        &format!("{}{}", connection.base_url, call.path),
+    );
+    let mut is_renewed = false;
     let repeatable = call.repeatable(connector);
     app.retries.earn(connection.id);
     let mut attempts = 1;
@@ -74,8 +91,8 @@ pub async fn call(
         let left = call.deadline.saturating_sub(since(started, now));
         let request = EgressRequest {
             method: call.method.clone(),
-            url: &format!("{}{}", connection.base_url, call.path),
-            headers: headers.clone(),
+            url: &url,
+            headers: with(&plain, &signed),
             body: call.body.clone(),
             deadline: left,
             max_answer_len: MAX_ANSWER_LEN,
@@ -84,6 +101,13 @@ pub async fn call(
         let left = call
             .deadline
             .saturating_sub(since(started, app.clock.now()));
+        // Refused, so not looked at: with a new token it may be asked again, whatever it would do.
+        let was_refused = matches!(&answer, Ok(answer) if answer.status == 401);
+        if let (true, Some(generation), false) = (was_refused, signed.generation, is_renewed) {
+            is_renewed = true;
+            signed = credential(app, store, connector, connection, Some(generation)).await?;
+            continue;
+        }
         let may_repeat = is_passing(&answer)
             && repeatable == Repeatable::Yes
             && attempts < MOST_AT_ONCE
@@ -189,6 +213,9 @@ fn is_passing(answer: &Result<VendorAnswer, VendorError>) -> bool {
             VendorError::Suspended(_)
             | VendorError::OverBudget(_)
             | VendorError::Header(_)
+            | VendorError::NotConnected(_)
+            | VendorError::Refreshing
+            | VendorError::NoToken { .. }
             | VendorError::Internal(_),
         ) => false,
     }
@@ -203,15 +230,8 @@ fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from).max(SignedDuration::ZERO)).unwrap_or_default()
 }
 
-/// The connector's headers, over them the call's, and the credential, which nothing stands in for.
-async fn headers(
-    app: &App,
-    store: &TenantStore,
-    connector: &Connector,
-    connection: &Connection,
-    call: &VendorCall,
-    now: Timestamp,
-) -> Result<HeaderMap, VendorError> {
+/// The connector's headers, and over them the call's.
+fn plain_headers(connector: &Connector, call: &VendorCall) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &connector.headers {
         let name: Result<HeaderName, _> = name.parse();
@@ -221,16 +241,20 @@ async fn headers(
         }
     }
     headers.extend(call.headers.clone());
-    let (name, value) = credential(app, store, connector, connection, now)
-        .await
-        .map_err(VendorError::Internal)?;
-    let set = [&name, &header::AUTHORIZATION];
-    if let Some(name) = set
+    headers
+}
+
+/// Nothing of a call stands in for the credential.
+fn check_headers(call: &VendorCall, signed: &Signed) -> Result<(), VendorError> {
+    let ours = [&signed.name, &header::AUTHORIZATION];
+    let set = ours
         .into_iter()
-        .find(|name| call.headers.contains_key(*name))
-    {
-        return Err(VendorError::Header(name.clone()));
-    }
-    headers.insert(name, value);
-    Ok(headers)
+        .find(|name| call.headers.contains_key(*name));
+    set.map_or(Ok(()), |name| Err(VendorError::Header(name.clone())))
+}
+
+fn with(plain: &HeaderMap, signed: &Signed) -> HeaderMap {
+    let mut headers = plain.clone();
+    headers.insert(signed.name.clone(), signed.value.clone());
+    headers
 }

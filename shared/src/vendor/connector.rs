@@ -6,9 +6,17 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-const MANIFESTS: [&str; 6] = [
+use crate::{
+    config::Config,
+    vendor::request::{SIMULATED, host_of},
+};
+
+const MANIFESTS: [&str; 9] = [
+    include_str!("connectors/directory.json"),
     include_str!("connectors/github.json"),
     include_str!("connectors/hubspot.json"),
+    include_str!("connectors/messaging.json"),
+    include_str!("connectors/payments.json"),
     include_str!("connectors/rest.json"),
     include_str!("connectors/salesforce.json"),
     include_str!("connectors/slack.json"),
@@ -61,6 +69,40 @@ pub struct Auth {
     pub api_key: Option<ApiKeyAuth>,
     #[serde(default)]
     pub basic: bool,
+    #[serde(default)]
+    pub oauth2: Option<OAuth2>,
+}
+
+/// Where tokens come from (RFC 6749).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth2 {
+    /// Where a person consents; none for a vendor that takes client credentials only.
+    #[serde(default)]
+    pub authorize_url: Option<String>,
+    pub token_url: String,
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// What this vendor wants to be asked besides, such as `access_type`.
+    #[serde(default)]
+    pub authorize_params: BTreeMap<String, String>,
+    /// Whether a client may ask for itself (section 4.4).
+    #[serde(default)]
+    pub client_credentials: bool,
+    /// Errors by which this vendor says, besides `invalid_grant`, that a grant is over.
+    #[serde(default)]
+    pub ended_errors: Vec<String>,
+}
+
+/// How a client signs in at the token endpoint (section 2.3.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    #[default]
+    Basic,
+    Body,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -153,6 +195,9 @@ pub struct Object {
     /// Pointer to the time of an item's last change.
     #[serde(default)]
     pub updated_at: Option<String>,
+    /// Pointer to a boolean that says that an item is gone.
+    #[serde(default)]
+    pub deleted: Option<String>,
     /// The list parameter that takes only what changed since a time.
     #[serde(default)]
     pub since_param: Option<String>,
@@ -169,8 +214,20 @@ pub struct Operation {
     pub path: String,
 }
 
+/// The connectors that a tenant is offered, by name: those of simulated vendors only where one is running.
+pub fn connectors(config: &Config) -> impl Iterator<Item = &'static Connector> {
+    let has_simulated = config.vendors_url().is_some();
+    let all = built_in().iter();
+    all.filter(move |connector| has_simulated || !connector.is_simulated())
+}
+
+/// The connector of this name, if a tenant is offered it.
+pub fn offered(config: &Config, name: &str) -> Option<&'static Connector> {
+    connectors(config).find(|connector| connector.name == name)
+}
+
 /// All built-in connectors, by name.
-pub fn connectors() -> &'static [Connector] {
+pub(crate) fn built_in() -> &'static [Connector] {
     static ALL: OnceLock<Vec<Connector>> = OnceLock::new();
     ALL.get_or_init(|| {
         let parsed = MANIFESTS.iter().map(|text| serde_json::from_str(text));
@@ -180,7 +237,15 @@ pub fn connectors() -> &'static [Connector] {
 }
 
 pub fn connector(name: &str) -> Option<&'static Connector> {
-    connectors().iter().find(|connector| connector.name == name)
+    built_in().iter().find(|connector| connector.name == name)
+}
+
+impl Connector {
+    /// Whether the vendor exists only where it is simulated: its hosts are of a name that RFC 2606 keeps free.
+    fn is_simulated(&self) -> bool {
+        let base_url = self.base_url.as_deref();
+        base_url.is_some_and(|url| host_of(url).ends_with(SIMULATED))
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
 
 use crate::{
+    config::Config,
     egress::{self, Egress},
     id::ConnectionId,
     problem::{ApiError, FieldError},
@@ -259,12 +260,27 @@ pub fn chosen_base_url(
     Ok(given)
 }
 
+/// The end of a host that no vendor has: RFC 2606 section 2.
+pub(crate) const SIMULATED: &str = ".example";
+
+/// The URL by which a vendor is reached: itself, or, for a vendor that is simulated here, its stand-in.
+pub(crate) fn reachable(config: &Config, url: &str) -> String {
+    let stand_in = config.vendors_url();
+    let rest = url.strip_prefix("https://");
+    match (stand_in, rest) {
+        (Some(stand_in), Some(rest)) if host_of(url).ends_with(SIMULATED) => {
+            format!("{stand_in}/{rest}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
 /// The authority of a base URL, in one spelling: what breakers are named by.
 pub(crate) fn host_of(base_url: &str) -> String {
     let rest = base_url
         .split_once("://")
         .map_or(base_url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let authority = authority.strip_suffix(":443").unwrap_or(authority);
     authority.to_ascii_lowercase()
 }

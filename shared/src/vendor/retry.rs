@@ -96,7 +96,9 @@ pub fn again(
             Repeatable::Yes => Again::After(jitter),
             Repeatable::No => Again::Never,
         },
-        Err(VendorError::Internal(_)) => Again::After(jitter),
+        Err(VendorError::NotConnected(_)) => Again::Never,
+        Err(VendorError::Refreshing) => Again::After(Duration::from_secs(1) + jitter),
+        Err(VendorError::NoToken { .. } | VendorError::Internal(_)) => Again::After(jitter),
     }
 }
 

@@ -11,10 +11,10 @@ use shared::{
     id::ConnectionId,
     limit::RateLimit,
     seal::Secret,
-    store::{AuthKind, Connection},
+    store::{AuthKind, Connection, ConnectionStatus},
     vendor::{Breaker, CallInput, Connector, Phase, Scope, Trip, VendorAnswer},
 };
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConnectorOut {
@@ -30,7 +30,7 @@ pub(crate) struct ConnectorsOut {
 }
 
 impl ConnectorsOut {
-    pub(crate) fn of(connectors: &'static [Connector]) -> Self {
+    pub(crate) fn of(connectors: impl Iterator<Item = &'static Connector>) -> Self {
         let out = |connector: &'static Connector| ConnectorOut {
             name: &connector.name,
             title: &connector.title,
@@ -38,7 +38,7 @@ impl ConnectorsOut {
             webhook_scheme: connector.webhook_scheme.as_deref(),
         };
         Self {
-            data: connectors.iter().map(out).collect(),
+            data: connectors.map(out).collect(),
         }
     }
 }
@@ -57,21 +57,45 @@ pub(crate) enum CredentialsIn {
         #[schema(value_type = String)]
         password: Secret<String>,
     },
+    /// A client of yours at the vendor; a person then consents (`GET …/authorize`).
+    Oauth2 {
+        client_id: String,
+        #[schema(value_type = String)]
+        client_secret: Secret<String>,
+    },
+    /// A client of yours at the vendor, on its own behalf.
+    ClientCredentials {
+        client_id: String,
+        #[schema(value_type = String)]
+        client_secret: Secret<String>,
+        scope: Option<String>,
+    },
 }
 
 fn credential(given: &CredentialsIn, _: &()) -> garde::Result {
     let texts = match given {
-        CredentialsIn::ApiKey { key } => vec![key],
+        CredentialsIn::ApiKey { key } => vec![key.expose()],
         CredentialsIn::Basic { username, password } => {
             // RFC 7617 section 2: the first colon ends the user name.
             if username.expose().contains(':') {
                 return Err(garde::Error::new("the user name must not contain a colon"));
             }
-            vec![username, password]
+            vec![username.expose(), password.expose()]
+        }
+        CredentialsIn::Oauth2 {
+            client_id,
+            client_secret,
+        } => vec![client_id, client_secret.expose()],
+        CredentialsIn::ClientCredentials {
+            client_id,
+            client_secret,
+            scope,
+        } => {
+            let client = [client_id, client_secret.expose()];
+            client.into_iter().chain(scope).collect()
         }
     };
-    let is_good = |text: &&Secret<String>| {
-        let text = text.expose();
+    let is_good = |text: &&String| {
         (1..=4_096).contains(&text.len())
             && text
                 .bytes()
@@ -129,6 +153,9 @@ pub(crate) struct ConnectionOut {
     connector: String,
     base_url: String,
     auth: AuthKind,
+    status: ConnectionStatus,
+    /// Why it is not active.
+    status_reason: Option<String>,
     /// When the credentials were given.
     #[schema(value_type = String, format = DateTime)]
     credentials_at: Timestamp,
@@ -147,6 +174,8 @@ impl From<Connection> for ConnectionOut {
             connector: connection.connector,
             base_url: connection.base_url,
             auth: connection.auth,
+            status: connection.status,
+            status_reason: connection.status_reason,
             credentials_at: connection.credentials_at,
             budget: connection.budget,
             created_at: connection.created_at,
@@ -293,8 +322,13 @@ impl BreakerOut {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConnectionHealthOut {
-    /// `healthy`, `degraded` while a breaker returns, or `down` while one is open.
+    /// `healthy`, `degraded` while a breaker returns, or `down` while one is open or the connection is not
+    /// active.
     pub(crate) status: &'static str,
+    pub(crate) connection: ConnectionStatus,
+    /// When the vendor's token ends, which is renewed before.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) token_expires_at: Option<Timestamp>,
     /// Of this connection alone.
     pub(crate) breaker: BreakerOut,
     /// Of the vendor's host, by the calls of all tenants: open when the vendor itself is down.
@@ -302,18 +336,109 @@ pub(crate) struct ConnectionHealthOut {
 }
 
 impl ConnectionHealthOut {
-    pub(crate) fn of(breaker: BreakerOut, vendor: BreakerOut) -> Self {
+    pub(crate) fn of(
+        connection: ConnectionStatus,
+        token_expires_at: Option<Timestamp>,
+        breaker: BreakerOut,
+        vendor: BreakerOut,
+    ) -> Self {
+        let is_active = connection == ConnectionStatus::Active;
         let states = [breaker.state, vendor.state];
         let any = |names: &[&str]| states.iter().any(|state| names.contains(state));
-        let status = match (any(&["open"]), any(&["half_open", "returning"])) {
+        let status = match (
+            !is_active || any(&["open"]),
+            any(&["half_open", "returning"]),
+        ) {
             (true, _) => "down",
             (false, true) => "degraded",
             (false, false) => "healthy",
         };
         Self {
             status,
+            connection,
+            token_expires_at,
             breaker,
             vendor,
         }
+    }
+}
+
+/// Where a browser is sent, for a person to consent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuthorizationOut {
+    pub(crate) url: String,
+    pub(crate) state: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) expires_at: Timestamp,
+}
+
+/// What came back to the browser.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthorizationIn {
+    #[garde(length(min = 1, max = 200))]
+    pub(crate) state: String,
+    #[garde(custom(authorization_code))]
+    #[schema(value_type = String)]
+    pub(crate) code: Secret<String>,
+}
+
+fn authorization_code(given: &Secret<String>, _: &()) -> garde::Result {
+    match given.expose().len() {
+        1..=4_096 => Ok(()),
+        len => Err(garde::Error::new(format!(
+            "must have 1 to 4096 characters, got {len}"
+        ))),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthorizeQuery {
+    /// Where the browser ends, with `connection_id`, `state` and `code` (or `error`) in its query: a URL of an
+    /// application of this deployment. Without it the browser shows them.
+    pub(crate) return_to: Option<String>,
+}
+
+/// RFC 6749 sections 4.1.2 and 4.1.2.1. Vendors add more, which is not looked at.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CallbackQuery {
+    pub(crate) state: String,
+    pub(crate) code: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallbackOut {
+    #[schema(value_type = String)]
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) state: String,
+    /// For `POST /v1/connections/{id}/authorize`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<String>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+impl CallbackOut {
+    /// An application's URL with all of it in its query.
+    pub(crate) fn below(&self, return_to: &str) -> String {
+        let id = self.connection_id.to_string();
+        let pairs = [
+            ("connection_id", Some(&id)),
+            ("state", Some(&self.state)),
+            ("code", self.code.as_ref()),
+            ("error", self.error.as_ref()),
+        ];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        format!("{return_to}?{}", query.finish())
     }
 }
