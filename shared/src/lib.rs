@@ -15,6 +15,7 @@
 //! - [`vendor`]: calls to vendors, and the breakers before them
 //! - [`schema`]: what tenants say of the shape of their own data
 //! - [`index`]: which fields of it they sort and filter by
+//! - [`sync`]: how two sides of a record become one, as decisions
 //! - [`bulk`]: work on many rows, a page at a time
 //! - [`queue`]: jobs between functions
 //! - [`schedule`]: what is done on a timer
@@ -42,6 +43,7 @@ pub mod schedule;
 pub mod schema;
 pub mod seal;
 pub mod store;
+pub mod sync;
 pub mod telemetry;
 pub mod time;
 mod trust;

@@ -8,6 +8,7 @@ mod connector;
 mod credential;
 mod form;
 mod oauth;
+mod page;
 mod request;
 mod retry;
 
@@ -17,6 +18,7 @@ pub use breakers::{Permit, Refused, Scope, admit, reset, settle, state};
 pub use client::{VendorError, call, connection_scope, host_scope};
 pub use connector::{BodyFormat, ClientAuth, Connector, connector, connectors, offered};
 pub use oauth::{Authorization, Returned, begin, complete, returned};
+pub use page::{PageError, VendorItem, VendorPage};
 pub use request::{CallInput, VendorCall, chosen_base_url, idempotency_key};
 pub use retry::{Again, Repeatable, again};
 
