@@ -1,6 +1,8 @@
 //! Every route of the project with a request that works: what the access matrix, the isolation test
 //! and the OpenAPI test walk over. A route without its row here fails them.
 
+mod vendors;
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -125,32 +127,6 @@ pub(crate) fn all() -> Vec<Route> {
         row(Method::POST, "/v1/users/{id}:reactivate", None),
         get("/v1/me"),
         row(Method::PATCH, "/v1/me", Some(json!({ "name": "N" }))),
-        get("/v1/connectors"),
-        get("/v1/connectors/{name}"),
-        get("/v1/connections"),
-        row(Method::POST, "/v1/connections", Some(connection())),
-        get("/v1/connections/{id}"),
-        row(
-            Method::PATCH,
-            "/v1/connections/{id}",
-            Some(json!({ "name": "N" })),
-        ),
-        row(Method::DELETE, "/v1/connections/{id}", None),
-        get("/v1/connections/{id}/authorize"),
-        row(
-            Method::POST,
-            "/v1/connections/{id}/authorize",
-            Some(json!({ "state": "x", "code": "x" })),
-        ),
-        get("/v1/connections/oauth/callback"),
-        row(Method::POST, "/v1/connections/{id}:test", None),
-        row(
-            Method::POST,
-            "/v1/connections/{id}/call",
-            Some(json!({ "method": "GET", "path": "/" })),
-        ),
-        get("/v1/connections/{id}/health"),
-        row(Method::POST, "/v1/connections/{id}/breaker:reset", None),
         get("/v1/collections"),
         row(
             Method::POST,
@@ -256,17 +232,10 @@ pub(crate) fn all() -> Vec<Route> {
         get("/hooks/{address}"),
         row(Method::POST, "/hooks/{address}/batch", Some(json!([{}]))),
     ];
+    routes.extend(vendors::rows());
     // Last: they end the session with which the others are walked.
     routes.sort_by_key(Route::ends_the_session);
     routes
-}
-
-/// A connection to a vendor that does not answer.
-fn connection() -> Value {
-    json!({
-        "name": "N", "connector": "rest", "base_url": CLOSED_URL.trim_end_matches('/'),
-        "credentials": { "kind": "api_key", "key": "k" },
-    })
 }
 
 /// A connection to an identity provider.
@@ -323,7 +292,7 @@ impl Resources {
         let role = Self::custom_role(owner).await;
         let sessions = owner.get("/v1/auth/sessions").await.status(200);
         let session = text(&sessions["data"][0]["id"]);
-        let connection = owner.post("/v1/connections", connection()).await;
+        let connection = owner.post("/v1/connections", vendors::connection()).await;
         let connection = text(&connection.status(201)["id"]);
         let collection = Self::collection(owner).await;
         let path = format!("/v1/collections/{collection}/records");
