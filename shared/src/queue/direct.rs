@@ -3,32 +3,25 @@
 //! **Invariant:** only a plain yes counts here. Whatever else comes back, or does not, is the SDK's to repeat, with
 //! its retries and its errors; a message that was taken twice is a job that runs twice, as every job may.
 
-use std::time::SystemTime;
+mod signature;
 
 use anyhow::{Context as _, ensure};
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector as _, SharedHttpConnector},
-    identity::Identity,
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use jiff::Timestamp;
 use serde::Serialize;
 
+use self::signature::{Head, Signature};
 use crate::{config::Config, seal::sha256_hex, store::Message, trust};
 
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const TARGET: &str = "AmazonSQS.SendMessage";
-const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 /// A warm connection to SQS under the function's own credentials.
 pub(crate) struct Direct {
     connector: SharedHttpConnector,
-    identity: Identity,
-    region: String,
+    signature: Signature,
+    session_token: Option<String>,
     /// `scheme://host` of the service, where it is not the queue's own.
     endpoint: Option<String>,
 }
@@ -56,11 +49,10 @@ impl Direct {
             (None, Some(url)) if url.starts_with("http://") => trust::unsecured(),
             (None, _) => return None,
         };
-        let token = token.map(str::to_owned);
         Some(Self {
             connector,
-            identity: Credentials::new(key_id, secret, token, None, "environment").into(),
-            region: config.region().to_owned(),
+            signature: Signature::new(key_id, secret, config.region()),
+            session_token: token.map(str::to_owned),
             endpoint: endpoint.map(|url| url.trim_end_matches('/').to_owned()),
         })
     }
@@ -94,42 +86,33 @@ impl Direct {
         Ok(())
     }
 
-    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "AWS holds a signature against the real time"
-    )]
     fn signed(&self, origin: &str, body: Vec<u8>) -> anyhow::Result<HttpRequest> {
-        let params = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.region)
-            .name("sqs")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
         let (_, host) = origin.split_once("://").context("a URL has a scheme")?;
-        let url = format!("{origin}/");
-        let headers = [
-            ("host", host),
-            ("content-type", CONTENT_TYPE),
-            ("x-amz-target", TARGET),
-        ];
-        let hash = SignableBody::Precomputed(sha256_hex(&body));
-        let signable = SignableRequest::new("POST", url.as_str(), headers.into_iter(), hash)?;
-        let (signed, _) = sign(signable, &params)?.into_parts().0.into_parts();
+        let head = Head {
+            host,
+            session_token: self.session_token.as_deref(),
+        };
+        let [at, authorization] = self.signature.lines(&head, &sha256_hex(&body), real_time());
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
+        let url = format!("{origin}/");
         request.set_uri(url).context("the address of SQS")?;
         let lines = request.headers_mut();
-        for (name, value) in headers {
+        for (name, value) in head.lines() {
             lines.insert(name, value.to_owned());
         }
-        for header in signed {
-            lines.insert(header.name(), header.value().to_owned());
-        }
+        lines.insert("x-amz-date", at);
+        lines.insert("authorization", authorization);
         Ok(request)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "AWS holds a signature against the real time"
+)]
+fn real_time() -> Timestamp {
+    Timestamp::now()
 }
 
 /// `scheme://host` of a URL.
@@ -140,14 +123,4 @@ fn origin(url: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::origin;
-
-    #[test]
-    fn a_queues_url_names_its_service() {
-        let url = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/events";
-        assert_eq!(origin(url), Some("https://sqs.cn-north-1.amazonaws.com.cn"));
-        assert_eq!(origin("http://127.0.0.1:9"), Some("http://127.0.0.1:9"));
-        assert_eq!(origin("events"), None);
-    }
-}
+mod tests;
