@@ -99,7 +99,7 @@ impl Counted {
             totals: folder.join("totals"),
         };
         let script = format!(
-            "#!/bin/sh\necho $$ > {}\nexec {VALGRIND} -q --tool=callgrind --callgrind-out-file={} {}\n",
+            "#!/bin/sh\necho $$ > {}\nexec {VALGRIND} -q --tool=callgrind --callgrind-out-file={} {} >/dev/null\n",
             counted.pid.display(),
             counted.totals.display(),
             binary.display(),

@@ -39,7 +39,7 @@ struct Cli {
     /// Only the instruction counts.
     #[arg(long)]
     counts_only: bool,
-    /// Compares the counts with those of this file and fails when one has grown by more than a tenth.
+    /// Compares the counts with those of this file and fails when a ratio to the bare function has grown by more than a quarter.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
     /// Writes the figures as JSON.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{instructions::Counts, load::Level};
 
 /// How much a count may grow before the check fails, in per cent.
-const TOLERANCE_PERCENT: u64 = 10;
+const TOLERANCE_PERCENT: u64 = 25;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
