@@ -21,6 +21,7 @@
 //! - [`schedule`]: what is done on a timer
 //! - [`egress`], [`ip_ranges`]: calls to URLs that others choose, and what they may reach
 //! - [`seal`], [`id`], [`time`], [`telemetry`]: secrets, identifiers, the clock, logs
+//! - `named`: closed lists with a text form
 //! - `trust`: which certificate authorities AWS has
 
 pub mod access;
@@ -35,6 +36,7 @@ pub mod index;
 pub mod ip_ranges;
 pub mod lambda;
 pub mod limit;
+mod named;
 pub mod outbound;
 pub mod plan;
 pub mod problem;

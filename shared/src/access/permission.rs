@@ -5,60 +5,43 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
-use crate::access::Role;
+use crate::{access::Role, named::named};
 
-/// One row per permission: its name in code and its text form.
-macro_rules! permissions {
-    ($($variant:ident => $name:literal,)+) => {
-        /// What a caller may be allowed to do in its own tenant.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Permission {
-            $($variant,)+
-        }
-
-        impl Permission {
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-permissions! {
-    MeRead => "me:read",
-    MeUpdate => "me:update",
-    TenantRead => "tenant:read",
-    TenantUpdate => "tenant:update",
-    UsersRead => "users:read",
-    UsersWrite => "users:write",
-    OwnersWrite => "owners:write",
-    RolesRead => "roles:read",
-    RolesWrite => "roles:write",
-    ConnectionsRead => "connections:read",
-    ConnectionsWrite => "connections:write",
-    ConnectionsCall => "connections:call",
-    EndpointsRead => "webhook_endpoints:read",
-    EndpointsWrite => "webhook_endpoints:write",
-    EventsRead => "events:read",
-    EventsReplay => "events:replay",
-    JobsRead => "jobs:read",
-    JobsWrite => "jobs:write",
-    DestinationsRead => "destinations:read",
-    DestinationsWrite => "destinations:write",
-    DeliveriesRead => "deliveries:read",
-    DeliveriesRetry => "deliveries:retry",
-    RecordsRead => "records:read",
-    RecordsWrite => "records:write",
-    CollectionsWrite => "collections:write",
-    AuditRead => "audit:read",
-    ApiKeysRead => "api_keys:read",
-    ApiKeysWrite => "api_keys:write",
-    SsoRead => "sso:read",
-    SsoWrite => "sso:write",
+named! {
+    /// What a caller may be allowed to do in its own tenant.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Permission {
+        MeRead => "me:read",
+        MeUpdate => "me:update",
+        TenantRead => "tenant:read",
+        TenantUpdate => "tenant:update",
+        UsersRead => "users:read",
+        UsersWrite => "users:write",
+        OwnersWrite => "owners:write",
+        RolesRead => "roles:read",
+        RolesWrite => "roles:write",
+        ConnectionsRead => "connections:read",
+        ConnectionsWrite => "connections:write",
+        ConnectionsCall => "connections:call",
+        EndpointsRead => "webhook_endpoints:read",
+        EndpointsWrite => "webhook_endpoints:write",
+        EventsRead => "events:read",
+        EventsReplay => "events:replay",
+        JobsRead => "jobs:read",
+        JobsWrite => "jobs:write",
+        DestinationsRead => "destinations:read",
+        DestinationsWrite => "destinations:write",
+        DeliveriesRead => "deliveries:read",
+        DeliveriesRetry => "deliveries:retry",
+        RecordsRead => "records:read",
+        RecordsWrite => "records:write",
+        CollectionsWrite => "collections:write",
+        AuditRead => "audit:read",
+        ApiKeysRead => "api_keys:read",
+        ApiKeysWrite => "api_keys:write",
+        SsoRead => "sso:read",
+        SsoWrite => "sso:write",
+    }
 }
 
 impl Permission {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     http::ClientAddress,
     id::{ApiKeyId, AuditId, JobId, TenantId, UserId},
+    named::named,
 };
 
 /// Who made a change.
@@ -53,83 +54,66 @@ impl Origin {
     }
 }
 
-/// One row per kind of entry: its name in code and the text form that clients filter by.
-macro_rules! actions {
-    ($($variant:ident => $name:literal,)+) => {
-        /// Every kind of entry. The text form is what clients filter by.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Action {
-            $($variant,)+
-        }
-
-        impl Action {
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-actions! {
-    TenantCreated => "tenant.created",
-    TenantUpdated => "tenant.updated",
-    UserCreated => "user.created",
-    UserUpdated => "user.updated",
-    UserDeleted => "user.deleted",
-    UserSuspended => "user.suspended",
-    UserReactivated => "user.reactivated",
-    SessionRevoked => "session.revoked",
-    SessionsRevoked => "session.all_revoked",
-    RoleCreated => "role.created",
-    RoleUpdated => "role.updated",
-    RoleDeleted => "role.deleted",
-    ApiKeyCreated => "api_key.created",
-    ApiKeyRotated => "api_key.rotated",
-    ApiKeyDeleted => "api_key.deleted",
-    ConnectionCreated => "connection.created",
-    ConnectionUpdated => "connection.updated",
-    ConnectionDeleted => "connection.deleted",
-    ConnectionAuthorized => "connection.authorized",
-    ConnectionNeedsReconnect => "connection.needs_reconnect",
-    ConnectionTested => "connection.tested",
-    ConnectionCalled => "connection.called",
-    BreakerReset => "connection.breaker_reset",
-    EndpointCreated => "webhook_endpoint.created",
-    EndpointUpdated => "webhook_endpoint.updated",
-    EndpointDeleted => "webhook_endpoint.deleted",
-    EndpointSecretRotated => "webhook_endpoint.secret_rotated",
-    EndpointSecretPlanted => "webhook_endpoint.secret_planted",
-    EndpointTokenOffered => "webhook_endpoint.token_offered",
-    EventReplayed => "event.replayed",
-    CollectionCreated => "collection.created",
-    CollectionUpdated => "collection.updated",
-    CollectionDeleted => "collection.deleted",
-    RecordCreated => "record.created",
-    RecordUpdated => "record.updated",
-    RecordDeleted => "record.deleted",
-    RecordRestored => "record.restored",
-    JobCreated => "job.created",
-    JobCancelled => "job.cancelled",
-    JobEnded => "job.ended",
-    DestinationCreated => "destination.created",
-    DestinationUpdated => "destination.updated",
-    DestinationDeleted => "destination.deleted",
-    DestinationKeyRotated => "destination.key_rotated",
-    DestinationDisabled => "destination.disabled",
-    DeliveryRetried => "delivery.retried",
-    SignedIn => "session.signed_in",
-    SignInFailed => "session.sign_in_failed",
-    SignedOut => "session.signed_out",
-    RefreshTokenReused => "session.refresh_token_reused",
-    SsoConnectionCreated => "sso_connection.created",
-    SsoConnectionUpdated => "sso_connection.updated",
-    SsoConnectionDeleted => "sso_connection.deleted",
-    SsoLinked => "sso_connection.subject_linked",
-    SsoRefused => "sso_connection.sign_in_refused",
+named! {
+    /// Every kind of entry. The text form is what clients filter by.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Action {
+        TenantCreated => "tenant.created",
+        TenantUpdated => "tenant.updated",
+        UserCreated => "user.created",
+        UserUpdated => "user.updated",
+        UserDeleted => "user.deleted",
+        UserSuspended => "user.suspended",
+        UserReactivated => "user.reactivated",
+        SessionRevoked => "session.revoked",
+        SessionsRevoked => "session.all_revoked",
+        RoleCreated => "role.created",
+        RoleUpdated => "role.updated",
+        RoleDeleted => "role.deleted",
+        ApiKeyCreated => "api_key.created",
+        ApiKeyRotated => "api_key.rotated",
+        ApiKeyDeleted => "api_key.deleted",
+        ConnectionCreated => "connection.created",
+        ConnectionUpdated => "connection.updated",
+        ConnectionDeleted => "connection.deleted",
+        ConnectionAuthorized => "connection.authorized",
+        ConnectionNeedsReconnect => "connection.needs_reconnect",
+        ConnectionTested => "connection.tested",
+        ConnectionCalled => "connection.called",
+        BreakerReset => "connection.breaker_reset",
+        EndpointCreated => "webhook_endpoint.created",
+        EndpointUpdated => "webhook_endpoint.updated",
+        EndpointDeleted => "webhook_endpoint.deleted",
+        EndpointSecretRotated => "webhook_endpoint.secret_rotated",
+        EndpointSecretPlanted => "webhook_endpoint.secret_planted",
+        EndpointTokenOffered => "webhook_endpoint.token_offered",
+        EventReplayed => "event.replayed",
+        CollectionCreated => "collection.created",
+        CollectionUpdated => "collection.updated",
+        CollectionDeleted => "collection.deleted",
+        RecordCreated => "record.created",
+        RecordUpdated => "record.updated",
+        RecordDeleted => "record.deleted",
+        RecordRestored => "record.restored",
+        JobCreated => "job.created",
+        JobCancelled => "job.cancelled",
+        JobEnded => "job.ended",
+        DestinationCreated => "destination.created",
+        DestinationUpdated => "destination.updated",
+        DestinationDeleted => "destination.deleted",
+        DestinationKeyRotated => "destination.key_rotated",
+        DestinationDisabled => "destination.disabled",
+        DeliveryRetried => "delivery.retried",
+        SignedIn => "session.signed_in",
+        SignInFailed => "session.sign_in_failed",
+        SignedOut => "session.signed_out",
+        RefreshTokenReused => "session.refresh_token_reused",
+        SsoConnectionCreated => "sso_connection.created",
+        SsoConnectionUpdated => "sso_connection.updated",
+        SsoConnectionDeleted => "sso_connection.deleted",
+        SsoLinked => "sso_connection.subject_linked",
+        SsoRefused => "sso_connection.sign_in_refused",
+    }
 }
 
 impl FromStr for Action {
