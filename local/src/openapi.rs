@@ -14,7 +14,7 @@ pub fn document() -> OpenApi {
     let mut document = OpenApiBuilder::new().info(info).build();
     for (_, function) in FUNCTIONS {
         if let Function::Http(routes) = function {
-            document.merge(routes().openapi().clone());
+            document.merge(routes().openapi());
         }
     }
     let bearer = HttpBuilder::new()

@@ -14,7 +14,7 @@ use axum::{
 use http::uri::{PathAndQuery, Uri};
 use tower::Layer;
 use utoipa::openapi::{
-    OpenApi, OpenApiBuilder,
+    OpenApi, OpenApiBuilder, RefOr, Schema,
     path::{Operation, ParameterBuilder, ParameterIn, Paths},
     schema::{ObjectBuilder, Type},
 };
@@ -32,9 +32,12 @@ const VERB: &str = "/@";
 /// The routes of one function and their part of the OpenAPI document.
 pub struct Routes {
     router: Router<App>,
-    openapi: OpenApi,
+    documented: Vec<Documented>,
     body_limit: usize,
 }
+
+/// What `routes!` says of handlers: their schemas by name, and their paths.
+type Documented = (Vec<(String, RefOr<Schema>)>, Paths);
 
 /// The longest request body in bytes, unless a function says otherwise.
 const BODY_LIMIT: usize = 64 * 1_024;
@@ -49,30 +52,20 @@ impl Routes {
     pub fn new() -> Self {
         Self {
             router: Router::new(),
-            openapi: OpenApiBuilder::new().build(),
+            documented: Vec::new(),
             body_limit: BODY_LIMIT,
         }
     }
 
     /// Adds handlers given as `routes!(handler, …)`.
     #[must_use]
-    pub fn with(mut self, (schemas, mut paths, methods): UtoipaMethodRouter<App>) -> Self {
-        for item in paths.paths.values_mut() {
-            item.post.iter_mut().for_each(with_idempotency_key);
-            documented::complete(item);
-        }
+    pub fn with(mut self, (schemas, paths, methods): UtoipaMethodRouter<App>) -> Self {
         for path in paths.paths.keys() {
             self.router = self
                 .router
                 .route(&internal(path), layers::method(methods.clone()));
         }
-        let mut part = OpenApiBuilder::new()
-            .paths(merged(Paths::new(), paths))
-            .build();
-        let components = part.components.get_or_insert_default();
-        components.schemas.extend(schemas);
-        documented::describe(components);
-        self.openapi.merge(part);
+        self.documented.push((schemas, paths));
         self
     }
 
@@ -82,9 +75,24 @@ impl Routes {
         self
     }
 
-    /// This function's part of the OpenAPI document.
-    pub fn openapi(&self) -> &OpenApi {
-        &self.openapi
+    /// This function's part of the OpenAPI document. Put together here and not with each route: a start of a
+    /// function needs none of it.
+    pub fn openapi(self) -> OpenApi {
+        let mut document = OpenApiBuilder::new().build();
+        for (schemas, mut paths) in self.documented {
+            for item in paths.paths.values_mut() {
+                item.post.iter_mut().for_each(with_idempotency_key);
+                documented::complete(item);
+            }
+            let mut part = OpenApiBuilder::new()
+                .paths(merged(Paths::new(), paths))
+                .build();
+            let components = part.components.get_or_insert_default();
+            components.schemas.extend(schemas);
+            document.merge(part);
+        }
+        documented::describe(document.components.get_or_insert_default());
+        document
     }
 
     /// The service that Lambda, the local stack and the tests call.

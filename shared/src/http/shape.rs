@@ -21,8 +21,9 @@ const MAX_ERRORS: usize = 50;
 pub(crate) fn errors<T: ToSchema>(body: &Value) -> Vec<FieldError> {
     let mut named = Vec::new();
     T::schemas(&mut named);
+    let named = named.into_iter().collect();
     let mut walk = Walk {
-        named: named.into_iter().collect(),
+        named: &named,
         errors: Vec::new(),
     };
     walk.value("", body, &T::schema());
@@ -30,34 +31,35 @@ pub(crate) fn errors<T: ToSchema>(body: &Value) -> Vec<FieldError> {
     walk.errors
 }
 
-struct Walk {
-    named: HashMap<String, RefOr<Schema>>,
+struct Walk<'n> {
+    named: &'n HashMap<String, RefOr<Schema>>,
     errors: Vec<FieldError>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn value(&mut self, at: &str, value: &Value, schema: &RefOr<Schema>) {
+        let named = self.named;
         let schema = match schema {
-            RefOr::T(schema) => schema.clone(),
+            RefOr::T(schema) => schema,
             RefOr::Ref(reference) => {
                 let name = reference.ref_location.rsplit('/').next();
-                match name.and_then(|name| self.named.get(name)) {
-                    Some(RefOr::T(schema)) => schema.clone(),
+                match name.and_then(|name| named.get(name)) {
+                    Some(RefOr::T(schema)) => schema,
                     Some(RefOr::Ref(_)) | None => return,
                 }
             }
         };
         match schema {
-            Schema::Object(object) => self.object(at, value, &object),
+            Schema::Object(object) => self.object(at, value, object),
             Schema::Array(array) => {
                 if !self.has_type(at, value, &array.schema_type) {
                     return;
                 }
                 if let (ArrayItems::RefOrSchema(item), Some(values)) =
-                    (array.items, value.as_array())
+                    (&array.items, value.as_array())
                 {
                     for (place, value) in values.iter().enumerate() {
-                        self.value(&format!("{at}/{place}"), value, &item);
+                        self.value(&format!("{at}/{place}"), value, item);
                     }
                 }
             }
