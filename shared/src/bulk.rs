@@ -2,6 +2,7 @@
 //! first, message second: the page's rows, then the job's place, then the next page's message.
 
 mod pace;
+mod page;
 mod replay;
 mod retry;
 

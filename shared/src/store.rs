@@ -30,6 +30,7 @@ mod role;
 mod session;
 mod sso;
 mod sso_flow;
+mod stretch;
 mod tenant;
 mod trail;
 mod user;
@@ -86,6 +87,7 @@ pub(crate) use platform::Registration;
 pub use session::SessionSummary;
 pub(crate) use session::{Rotation, Session};
 pub(crate) use sso_flow::{PendingSignIn, Seen, SignInCode};
+pub(crate) use stretch::{Rows, Stretch};
 
 use jiff::Timestamp;
 

@@ -1,22 +1,18 @@
 //! Replaying the events that a filter matches. An event is replayed at most once by one job: its
 //! generation is part of the plan, and a replay counts it up.
 
-use std::collections::HashMap;
-
-use futures_util::{StreamExt, stream};
-
 use crate::{
     app::App,
-    bulk::{Done, Skip, pace},
+    bulk::{
+        Done, Skip,
+        page::{self, Outcome, Ran},
+    },
     id::EventId,
     queue::{EventRef, send_replays},
     store::{
-        BulkJob, Conflict, Event, EventState, Plan, Planned, ReplayEvents, StoreError, TenantStore,
+        BulkJob, Conflict, Event, EventState, Plan, ReplayEvents, Rows, StoreError, TenantStore,
     },
 };
-
-/// Transactions under way at a time.
-const SIDE_BY_SIDE: usize = 10;
 
 /// What an event needs, so that the job has replayed it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,27 +30,11 @@ pub(super) async fn plan(
     replay: &ReplayEvents,
     job: &BulkJob,
 ) -> anyhow::Result<Plan> {
-    let left = replay.max.map(|max| max.saturating_sub(job.progress.done));
-    let left = left.and_then(|left| usize::try_from(left).ok());
-    let len = pace::page_len(replay.pace_per_s).min(left.unwrap_or(usize::MAX));
     let found = store
-        .select_events(&replay.filter, job.cursor.as_deref(), len)
+        .select_events(&replay.filter, job.cursor.as_deref(), page::len(job))
         .await?;
-    let rows = store.events_by_id(&found.events).await?;
-    let row = |id| rows.get(id).and_then(Option::as_ref);
-    let life = |id| row(id).map_or(0, |event| event.generation);
-    Ok(Plan {
-        items: found
-            .events
-            .iter()
-            .map(|id| Planned {
-                id: id.to_string(),
-                life: life(id),
-            })
-            .collect(),
-        examined: found.examined,
-        next: found.next,
-    })
+    let rows = store.events_by_id(&found.ids).await?;
+    Ok(page::plan(found, &rows, |event| event.generation))
 }
 
 /// State first, message second: each event's own transaction, then the messages, spread over the time
@@ -65,49 +45,24 @@ pub(super) async fn work(
     replay: &ReplayEvents,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Done>> {
-    let mut ids = Vec::with_capacity(plan.items.len());
-    for item in &plan.items {
-        ids.push((item.id.parse::<EventId>()?, item.life));
-    }
-    let wanted: Vec<EventId> = ids.iter().map(|(id, _)| *id).collect();
-    let rows = store.events_by_id(&wanted).await?;
-    let rows = &rows;
-    let runs = ids
+    let items = page::items::<EventId>(plan)?;
+    let ids: Vec<EventId> = items.iter().map(|(id, _)| *id).collect();
+    let rows = &store.events_by_id(&ids).await?;
+    let runs = items
         .into_iter()
         .map(|(id, life)| replay_one(store, replay.filter.state, rows, id, life));
-    let runs: Vec<_> = stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await;
-    let mut outcomes = Vec::with_capacity(runs.len());
-    let mut messages = Vec::new();
-    let mut failed = None;
-    for run in runs {
-        match run {
-            Ok((done, message)) => {
-                let at = pace::offset(
-                    outcomes.iter().filter(|done| **done == Done::Now).count(),
-                    replay.pace_per_s,
-                );
-                messages.extend(message.map(|message| (message, at)));
-                outcomes.push(done);
-            }
-            Err(error) => failed = Some(error),
-        }
-    }
-    // Before the failure is told: what is replayed gets its message even if the job ends here.
-    send_replays(app, store.tenant_id(), messages).await?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(outcomes),
-    }
+    let mut ran = Ran::of(runs, replay.pace_per_s).await;
+    send_replays(app, store.tenant_id(), std::mem::take(&mut ran.messages)).await?;
+    ran.outcomes()
 }
 
-/// How it went, and the message that is due.
 async fn replay_one(
     store: &TenantStore,
     wanted: Option<EventState>,
-    rows: &HashMap<EventId, Option<Event>>,
+    rows: &Rows<EventId, Event>,
     id: EventId,
     life: u64,
-) -> Result<(Done, Option<EventRef>), StoreError> {
+) -> Outcome<EventRef> {
     match try_replay(store, wanted, rows, id, life).await {
         // The row moved on, or the answer of the write got lost: the row says which.
         Err(StoreError::Conflict {
@@ -127,10 +82,10 @@ async fn replay_one(
 async fn try_replay(
     store: &TenantStore,
     wanted: Option<EventState>,
-    rows: &HashMap<EventId, Option<Event>>,
+    rows: &Rows<EventId, Event>,
     id: EventId,
     life: u64,
-) -> Result<(Done, Option<EventRef>), StoreError> {
+) -> Outcome<EventRef> {
     let event = match rows.get(&id) {
         Some(Some(event)) => event,
         Some(None) => return Ok((Done::Unreadable, None)),

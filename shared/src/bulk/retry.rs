@@ -1,24 +1,21 @@
 //! Retrying the deliveries that a filter matches. A delivery is retried at most once by one job: its round
 //! is part of the plan, and a retry counts it up.
 
-use std::collections::HashMap;
-
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::{
     app::App,
-    bulk::{Done, Skip, pace},
+    bulk::{
+        Done, Skip,
+        page::{self, Outcome, Ran},
+    },
     id::DeliveryId,
     queue::{DeliveryJob, send_deliveries},
     store::{
-        BulkJob, Conflict, Delivery, DeliveryState, Outlets, Plan, Planned, RetryDeliveries,
+        BulkJob, Conflict, Delivery, DeliveryState, Outlets, Plan, RetryDeliveries, Rows,
         StoreError, TenantStore,
     },
 };
-
-/// Transactions under way at a time.
-const SIDE_BY_SIDE: usize = 10;
 
 /// What a delivery needs, so that the job has retried it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,29 +33,11 @@ pub(super) async fn plan(
     retry: &RetryDeliveries,
     job: &BulkJob,
 ) -> anyhow::Result<Plan> {
-    let left = retry.max.map(|max| max.saturating_sub(job.progress.done));
-    let left = left.and_then(|left| usize::try_from(left).ok());
-    let len = pace::page_len(retry.pace_per_s).min(left.unwrap_or(usize::MAX));
     let found = store
-        .select_deliveries(&retry.filter, job.cursor.as_deref(), len)
+        .select_deliveries(&retry.filter, job.cursor.as_deref(), page::len(job))
         .await?;
-    let rows = store.deliveries_by_id(&found.deliveries).await?;
-    let life = |id| {
-        let row = rows.get(id).and_then(Option::as_ref);
-        row.map_or(0, |delivery| delivery.round)
-    };
-    Ok(Plan {
-        items: found
-            .deliveries
-            .iter()
-            .map(|id| Planned {
-                id: id.to_string(),
-                life: life(id),
-            })
-            .collect(),
-        examined: found.examined,
-        next: found.next,
-    })
+    let rows = store.deliveries_by_id(&found.ids).await?;
+    Ok(page::plan(found, &rows, |delivery| delivery.round))
 }
 
 /// State first, message second: each delivery's own transaction, then the messages, spread over the time
@@ -69,46 +48,20 @@ pub(super) async fn work(
     retry: &RetryDeliveries,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Done>> {
-    let mut ids = Vec::with_capacity(plan.items.len());
-    for item in &plan.items {
-        ids.push((item.id.parse::<DeliveryId>()?, item.life));
-    }
-    let wanted: Vec<DeliveryId> = ids.iter().map(|(id, _)| *id).collect();
+    let items = page::items::<DeliveryId>(plan)?;
+    let ids: Vec<DeliveryId> = items.iter().map(|(id, _)| *id).collect();
     let page = Page {
         store,
         outlets: &store.outlets().await?,
         wanted: retry.filter.state,
         now: app.clock.now(),
     };
-    let rows = &store.deliveries_by_id(&wanted).await?;
-    let runs = ids.into_iter().map(|(id, life)| page.one(rows, id, life));
-    let runs: Vec<_> = stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await;
-    let mut outcomes = Vec::with_capacity(runs.len());
-    let mut messages = Vec::new();
-    let mut failed = None;
-    for run in runs {
-        match run {
-            Ok((done, message)) => {
-                let before = outcomes.iter().filter(|done| **done == Done::Now).count();
-                let at = pace::offset(before, retry.pace_per_s);
-                messages.extend(message.map(|message| (message, at)));
-                outcomes.push(done);
-            }
-            Err(error) => failed = Some(error),
-        }
-    }
-    // Before the failure is told: what is retried gets its message even if the job ends here.
-    send_deliveries(app, messages).await?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(outcomes),
-    }
+    let rows = &store.deliveries_by_id(&ids).await?;
+    let runs = items.into_iter().map(|(id, life)| page.one(rows, id, life));
+    let mut ran = Ran::of(runs, retry.pace_per_s).await;
+    send_deliveries(app, std::mem::take(&mut ran.messages)).await?;
+    ran.outcomes()
 }
-
-type Rows = HashMap<DeliveryId, Option<Delivery>>;
-
-/// How it went, and the message that is due.
-type Outcome = Result<(Done, Option<DeliveryJob>), StoreError>;
 
 struct Page<'a> {
     store: &'a TenantStore,
@@ -118,7 +71,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    async fn one(&self, rows: &Rows, id: DeliveryId, life: u64) -> Outcome {
+    async fn one(
+        &self,
+        rows: &Rows<DeliveryId, Delivery>,
+        id: DeliveryId,
+        life: u64,
+    ) -> Outcome<DeliveryJob> {
         match self.attempt(rows, id, life).await {
             // The row moved on, or the answer of the write got lost: the row says which.
             Err(StoreError::Conflict {
@@ -135,7 +93,12 @@ impl Page<'_> {
         }
     }
 
-    async fn attempt(&self, rows: &Rows, id: DeliveryId, life: u64) -> Outcome {
+    async fn attempt(
+        &self,
+        rows: &Rows<DeliveryId, Delivery>,
+        id: DeliveryId,
+        life: u64,
+    ) -> Outcome<DeliveryJob> {
         let delivery = match rows.get(&id) {
             Some(Some(delivery)) => delivery,
             Some(None) => return Ok((Done::Unreadable, None)),

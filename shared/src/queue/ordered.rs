@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, bail};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use crate::{app::App, queue::page::MAX_BATCH, store::Message};
@@ -52,18 +51,8 @@ pub(crate) async fn send_all_in_order(app: &App, messages: Vec<Ordered>) -> anyh
             entries.push(entry.build()?);
             groups.insert(message.group);
         }
-        let answer = app
-            .queue
-            .client
-            .send_message_batch()
-            .queue_url(app.config.ordered_events_queue_url()?)
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .context("send messages in order")?;
-        if let Some(failed) = answer.failed.first() {
-            bail!("the queue did not take a message: {}", failed.code());
-        }
+        let queue_url = app.config.ordered_events_queue_url()?;
+        app.queue.send_batch(queue_url, entries).await?;
     }
     Ok(())
 }

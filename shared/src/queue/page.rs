@@ -87,37 +87,47 @@ impl Queue {
         queue_url: &str,
         messages: Vec<(String, String, Duration)>,
     ) -> anyhow::Result<()> {
-        let kept = messages.iter().map(|(group, body, delay)| Message {
+        let messages = messages.into_iter().map(|(group, body, delay)| Message {
             queue_url: queue_url.to_owned(),
-            group: group.clone(),
-            body: body.clone(),
-            delay_s: (*delay).min(LONGEST_DELAY).as_secs(),
+            group,
+            body,
+            delay_s: delay.min(LONGEST_DELAY).as_secs(),
         });
-        if keep(kept.collect()).is_none() {
+        let Some(messages) = keep(messages.collect()) else {
             return Ok(());
-        }
+        };
         for messages in messages.chunks(MAX_BATCH) {
             let mut entries = Vec::with_capacity(messages.len());
-            for (at, (group, body, delay)) in messages.iter().enumerate() {
+            for (at, message) in messages.iter().enumerate() {
                 let entry = SendMessageBatchRequestEntry::builder()
                     .id(at.to_string())
-                    .message_group_id(group)
-                    .delay_seconds(i32::try_from((*delay).min(LONGEST_DELAY).as_secs())?)
-                    .message_body(body);
+                    .message_group_id(&message.group)
+                    .delay_seconds(i32::try_from(message.delay_s)?)
+                    .message_body(&message.body);
                 entries.push(entry.build()?);
             }
-            let answer = self
-                .client
-                .send_message_batch()
-                .queue_url(queue_url)
-                .set_entries(Some(entries))
-                .send()
-                .await
-                .context("send messages")?;
-            if let Some(failed) = answer.failed.first() {
-                bail!("the queue did not take a message: {}", failed.code());
-            }
+            self.send_batch(queue_url, entries).await?;
         }
         Ok(())
+    }
+
+    /// One call. An error says that one message at least was not taken.
+    pub(super) async fn send_batch(
+        &self,
+        queue_url: &str,
+        entries: Vec<SendMessageBatchRequestEntry>,
+    ) -> anyhow::Result<()> {
+        let answer = self
+            .client
+            .send_message_batch()
+            .queue_url(queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .context("send messages")?;
+        match answer.failed.first() {
+            Some(failed) => bail!("the queue did not take a message: {}", failed.code()),
+            None => Ok(()),
+        }
     }
 }

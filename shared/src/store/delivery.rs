@@ -186,8 +186,9 @@ impl DeliveryFilter {
             .equals("state", self.state.map(DeliveryState::name))
     }
 
-    /// The ids that lie within the filter's time, the ends included. An event's deliveries have its time.
-    fn range(&self) -> (String, String) {
+    /// The deliveries whose ids lie within the filter's time, the ends included. An event's deliveries have its
+    /// time.
+    fn listing(&self) -> Listing {
         let mut since = self.since.unwrap_or(Timestamp::UNIX_EPOCH);
         let mut until = self.until.unwrap_or(Timestamp::MAX);
         if let Some(event) = self.event {
@@ -198,7 +199,8 @@ impl DeliveryFilter {
         }
         // An empty range has no ends that are in order.
         let from = DeliveryId::first_at(since.min(until));
-        (from.to_string(), DeliveryId::first_at(until).to_string())
+        let to = DeliveryId::first_at(until);
+        Listing::between(List::Deliveries, from.to_string(), to.to_string())
     }
 }
 
@@ -209,9 +211,7 @@ impl TenantStore {
         filter: DeliveryFilter,
         page: &PageRequest,
     ) -> Result<Page<Delivery>, ApiError> {
-        let (from, to) = filter.range();
-        let listing = Listing::between(List::Deliveries, from, to);
-        self.page(listing, &filter.rest(), page).await
+        self.page(filter.listing(), &filter.rest(), page).await
     }
 
     pub async fn delivery(&self, id: DeliveryId) -> Result<Delivery, StoreError> {

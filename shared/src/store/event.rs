@@ -24,8 +24,7 @@ use crate::{
         Change, Conflict, NewDelivery, Page, PageRequest, StoreError, TenantStore,
         change::{IntoWrite, number, put, read, text},
         db::{Item, Table, Write},
-        key::{Key, List, Sort},
-        list::Listing,
+        key::{Key, Sort},
     },
 };
 
@@ -183,9 +182,7 @@ impl TenantStore {
         filter: EventFilter,
         page: &PageRequest,
     ) -> Result<Page<Event>, ApiError> {
-        let (from, to) = filter.range();
-        let listing = Listing::between(List::Events, from, to);
-        self.page(listing, &filter.rest(), page).await
+        self.page(filter.listing(), &filter.rest(), page).await
     }
 
     /// The event with its attempts and, where it is kept, its payload.

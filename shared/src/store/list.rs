@@ -35,6 +35,29 @@ impl Listing {
             between: Some((from, to)),
         }
     }
+
+    /// At most `limit` rows that match `filter`, after the row with the sort key `after`.
+    pub(super) fn query<'f>(
+        self,
+        tenant: TenantId,
+        filter: &'f Filter,
+        after: Option<&str>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Query<'f> {
+        let Self { list, between } = self;
+        let (partition, prefix) = list.range(tenant);
+        Query {
+            table: list.table(),
+            index: list.index(),
+            after: after.map(|sk| list.start(tenant, sk)),
+            partition,
+            range: between.map_or(Range::Prefix(prefix), |(from, to)| Range::Between(from, to)),
+            newest_first,
+            limit,
+            filter,
+        }
+    }
 }
 
 impl TenantStore {
@@ -51,21 +74,18 @@ impl TenantStore {
             .keyring(self.now)
             .await
             .map_err(ApiError::Unavailable)?;
-        let Listing { list, between } = listing;
+        let list = listing.list;
         let after = page.after(keyring.cursor_key(), self.tenant, list.name())?;
-        let (partition, prefix) = list.range(self.tenant);
-        let query = Query {
-            table: list.table(),
-            index: list.index(),
-            after: after.map(|sk| list.start(self.tenant, &sk)),
-            partition,
-            range: between.map_or(Range::Prefix(prefix), |(from, to)| Range::Between(from, to)),
-            newest_first: list.is_newest_first(),
-            limit: page.limit(),
+        let newest_first = list.is_newest_first();
+        let query = listing.query(
+            self.tenant,
             filter,
-        };
+            after.as_deref(),
+            newest_first,
+            page.limit(),
+        );
         let (items, next) = self.db().query(query).await?;
-        let next = next.and_then(|key| key.get("sk").and_then(|sk| sk.as_s().ok().cloned()));
+        let next = next.as_ref().and_then(sort_key);
         let cursor =
             next.map(|sk| Cursor::new(keyring.cursor_key(), self.tenant, list.name(), &sk));
         let data = items.into_iter().map(read).collect::<Result<_, _>>()?;
@@ -74,6 +94,11 @@ impl TenantStore {
             next_cursor: cursor.map(Cursor::into_text),
         })
     }
+}
+
+/// Where a row is in its list.
+pub(super) fn sort_key(row: &Item) -> Option<String> {
+    row.get("sk").and_then(|sk| sk.as_s().ok()).cloned()
 }
 
 impl List {

@@ -11,7 +11,7 @@ use shared::{
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::views::jobs::DEFAULT_PACE_PER_S;
+use crate::views::jobs::{DEFAULT_PACE_PER_S, window_end};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -137,13 +137,7 @@ impl DeliveryFilterIn {
                 ));
             }
         }
-        let until = self.until.map_or(now, |until| until.min(now));
-        if self.since.is_some_and(|since| since >= until) {
-            return Err(ApiError::invalid(
-                "/filter/since",
-                "must be before until, and in the past",
-            ));
-        }
+        let until = window_end(self.since, self.until, now)?;
         Ok(DeliveryFilter {
             destination: self.destination,
             endpoint: self.endpoint,

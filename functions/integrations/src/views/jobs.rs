@@ -99,13 +99,7 @@ impl EventFilterIn {
                 "must be queued, processed, dead or ignored: a retrying event comes back by itself",
             ));
         }
-        let until = self.until.map_or(now, |until| until.min(now));
-        if self.since.is_some_and(|since| since >= until) {
-            return Err(ApiError::invalid(
-                "/filter/since",
-                "must be before until, and in the past",
-            ));
-        }
+        let until = window_end(self.since, self.until, now)?;
         Ok(EventFilter {
             endpoint: self.endpoint,
             kind: self.kind,
@@ -114,6 +108,22 @@ impl EventFilterIn {
             until: Some(until),
         })
     }
+}
+
+/// Where a job's window ends: never after `now`, so that what comes later is not part of it.
+pub(super) fn window_end(
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Timestamp, ApiError> {
+    let until = until.map_or(now, |until| until.min(now));
+    if since.is_some_and(|since| since >= until) {
+        return Err(ApiError::invalid(
+            "/filter/since",
+            "must be before until, and in the past",
+        ));
+    }
+    Ok(until)
 }
 
 /// How many rows match.

@@ -1,27 +1,10 @@
-//! Deliveries by a filter, oldest first: how a bulk job finds its way through them.
-
-use std::collections::HashMap;
+//! Deliveries by a filter, oldest first, for bulk jobs.
 
 use crate::{
     id::DeliveryId,
     queue::DeliveryJob,
-    store::{
-        Delivery, DeliveryFilter, Event, StoreError, TenantStore,
-        change::read,
-        db::{Filter, Item, Query, Range, Table},
-        key::{Key, List, Sort},
-    },
+    store::{Delivery, DeliveryFilter, Event, Rows, StoreError, Stretch, TenantStore, key::Sort},
 };
-
-/// A stretch of the deliveries that a filter matches.
-#[derive(Debug, Default)]
-pub(crate) struct DeliveryStretch {
-    pub(crate) deliveries: Vec<DeliveryId>,
-    /// Rows that were looked at.
-    pub(crate) examined: u64,
-    /// The sort key to go on after; `None` at the end.
-    pub(crate) next: Option<String>,
-}
 
 impl TenantStore {
     /// At most `limit` matching deliveries after `after`, oldest first.
@@ -30,17 +13,9 @@ impl TenantStore {
         filter: &DeliveryFilter,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<DeliveryStretch, StoreError> {
-        let rest = filter.rest();
-        let query = self.deliveries_query(filter, &rest, after, limit);
-        let seen = self.db().examine(query).await?;
-        let sort_key = |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
-        let ids = seen.items.iter().filter_map(sort_key);
-        Ok(DeliveryStretch {
-            deliveries: ids.filter_map(|sk| sk.parse().ok()).collect(),
-            examined: u64::try_from(seen.examined).unwrap_or(u64::MAX),
-            next: seen.next.as_ref().and_then(sort_key),
-        })
+    ) -> Result<Stretch<DeliveryId>, StoreError> {
+        self.stretch(filter.listing(), &filter.rest(), after, limit)
+            .await
     }
 
     /// How many deliveries match, up to `enough`; the flag is false if there may be more.
@@ -49,28 +24,16 @@ impl TenantStore {
         filter: &DeliveryFilter,
         enough: usize,
     ) -> Result<(usize, bool), StoreError> {
-        let rest = filter.rest();
-        let query = self.deliveries_query(filter, &rest, None, enough);
-        self.db().count(&query, enough).await
+        self.count(filter.listing(), &filter.rest(), enough).await
     }
 
-    /// The deliveries that are there, by id; `None` for a row that this version cannot read.
+    /// The deliveries that are there, by id.
     pub(crate) async fn deliveries_by_id(
         &self,
         ids: &[DeliveryId],
-    ) -> Result<HashMap<DeliveryId, Option<Delivery>>, StoreError> {
-        let keys = ids
-            .iter()
-            .map(|id| Key::new(self.tenant, &Sort::Delivery(*id)).attributes());
-        let rows = self.db().get_many(Table::Events, keys.collect()).await?;
-        let mut found = HashMap::new();
-        for row in rows {
-            let id = row.get("sk").and_then(|sk| sk.as_s().ok());
-            if let Some(id) = id.and_then(|id| id.parse().ok()) {
-                found.insert(id, read::<Delivery>(row).ok());
-            }
-        }
-        Ok(found)
+    ) -> Result<Rows<DeliveryId, Delivery>, StoreError> {
+        self.rows_by_id(ids.iter().map(|id| Sort::Delivery(*id)))
+            .await
     }
 
     /// What became of an event at the destinations that it was sent on to.
@@ -91,28 +54,6 @@ impl TenantStore {
             destination: delivery.destination_id,
             ticket: delivery.ticket.clone(),
             step: 0,
-        }
-    }
-
-    fn deliveries_query<'a>(
-        &self,
-        filter: &DeliveryFilter,
-        rest: &'a Filter,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Query<'a> {
-        let list = List::Deliveries;
-        let (partition, _) = list.range(self.tenant);
-        let (from, to) = filter.range();
-        Query {
-            table: list.table(),
-            index: list.index(),
-            partition,
-            range: Range::Between(from, to),
-            after: after.map(|sk| list.start(self.tenant, sk)),
-            newest_first: false,
-            limit,
-            filter: rest,
         }
     }
 }

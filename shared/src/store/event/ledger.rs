@@ -13,10 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     id::{EndpointId, EventId},
     store::{
-        EventFilter, EventState, StoreError, TenantStore,
-        change::read,
-        db::{Filter, Query, Range},
-        key::List,
+        EventFilter, EventState, StoreError, TenantStore, change::read, db::Filter, list::sort_key,
     },
 };
 
@@ -153,24 +150,13 @@ impl TenantStore {
             until: Some(until),
             ..EventFilter::default()
         };
-        let (from, to) = span.range();
-        let list = List::Events;
-        let (partition, _) = list.range(self.tenant);
         let filter = Filter::default();
         let mut count = Count::default();
         let mut same_time: Vec<Row> = Vec::new();
-        let mut after = None;
+        let mut after: Option<String> = None;
         loop {
-            let query = Query {
-                table: list.table(),
-                index: list.index(),
-                partition: partition.clone(),
-                range: Range::Between(from.clone(), to.clone()),
-                after,
-                newest_first: false,
-                limit: STEP,
-                filter: &filter,
-            };
+            let listing = span.listing();
+            let query = listing.query(self.tenant, &filter, after.as_deref(), false, STEP);
             let seen = self.db().examine(query).await?;
             for item in seen.items {
                 let row: Row = read(item)?;
@@ -182,7 +168,7 @@ impl TenantStore {
                 }
                 same_time.push(row);
             }
-            after = seen.next;
+            after = seen.next.as_ref().and_then(sort_key);
             if after.is_none() {
                 count.add(&mut same_time);
                 return Ok(count.close(self.now, None));
