@@ -88,11 +88,8 @@ impl Direct {
 
     fn signed(&self, origin: &str, body: Vec<u8>) -> anyhow::Result<HttpRequest> {
         let (_, host) = origin.split_once("://").context("a URL has a scheme")?;
-        let head = Head {
-            host,
-            session_token: self.session_token.as_deref(),
-        };
-        let [at, authorization] = self.signature.lines(&head, &sha256_hex(&body), real_time());
+        let head = Head::new(host, self.session_token.as_deref(), real_time());
+        let authorization = self.signature.authorization(&head, &sha256_hex(&body));
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
         let url = format!("{origin}/");
@@ -101,7 +98,6 @@ impl Direct {
         for (name, value) in head.lines() {
             lines.insert(name, value.to_owned());
         }
-        lines.insert("x-amz-date", at);
         lines.insert("authorization", authorization);
         Ok(request)
     }

@@ -21,23 +21,39 @@ const SERVICE: &str = "sqs";
 const TARGET: &str = "AmazonSQS.SendMessage";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
-/// What is signed beside the time and the body's hash.
+/// What is signed beside the body.
 pub(super) struct Head<'a> {
-    pub(super) host: &'a str,
+    host: &'a str,
     /// Temporary credentials have one.
-    pub(super) session_token: Option<&'a str>,
+    session_token: Option<&'a str>,
+    now: Timestamp,
+    /// `now` in the form of the signature.
+    at: String,
 }
 
 impl<'a> Head<'a> {
-    /// The header lines that do not change from request to request, by name.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, &'a str)> + use<'a> {
+    pub(super) fn new(host: &'a str, session_token: Option<&'a str>, now: Timestamp) -> Self {
+        Self {
+            host,
+            session_token,
+            now,
+            at: now.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        }
+    }
+
+    /// The signed header lines, in the order of their names.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let token = self
             .session_token
             .map(|token| ("x-amz-security-token", token));
-        [("content-type", CONTENT_TYPE), ("host", self.host)]
-            .into_iter()
-            .chain(token)
-            .chain([("x-amz-target", TARGET)])
+        [
+            ("content-type", CONTENT_TYPE),
+            ("host", self.host),
+            ("x-amz-date", &self.at),
+        ]
+        .into_iter()
+        .chain(token)
+        .chain([("x-amz-target", TARGET)])
     }
 }
 
@@ -59,12 +75,12 @@ impl Signature {
         }
     }
 
-    /// The values of `X-Amz-Date` and `Authorization`.
-    pub(super) fn lines(&self, head: &Head<'_>, body_sha256: &str, now: Timestamp) -> [String; 2] {
-        let at = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    /// The value of `Authorization`.
+    pub(super) fn authorization(&self, head: &Head<'_>, body_sha256: &str) -> String {
+        let at = &head.at;
         let day = at.get(..8).unwrap_or_default();
         let (mut canonical, mut names) = ("POST\n/\n\n".to_owned(), String::new());
-        for (name, value) in with_date(head, &at) {
+        for (name, value) in head.lines() {
             // Writing to a string cannot fail.
             let _ = writeln!(canonical, "{name}:{value}");
             names.push_str(if names.is_empty() { "" } else { ";" });
@@ -74,13 +90,12 @@ impl Signature {
         let scope = format!("{day}/{}/{SERVICE}/aws4_request", self.region);
         let hash = sha256_hex(canonical.as_bytes());
         let text = format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{hash}");
-        let tag = hmac::sign(&self.key(day, now), text.as_bytes());
-        let authorization = format!(
+        let tag = hmac::sign(&self.key(day, head.now), text.as_bytes());
+        format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
             self.key_id,
             encode_hex(tag.as_ref())
-        );
-        [at, authorization]
+        )
     }
 
     fn key(&self, day: &str, now: Timestamp) -> Key {
@@ -103,11 +118,4 @@ impl Signature {
             }
         }
     }
-}
-
-/// All signed lines, sorted by name: the date comes before the token.
-fn with_date<'a>(head: &Head<'a>, at: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
-    let (before, after): (Vec<_>, Vec<_>) =
-        head.lines().partition(|(name, _)| *name < "x-amz-date");
-    before.into_iter().chain([("x-amz-date", at)]).chain(after)
 }
