@@ -19,6 +19,7 @@ use crate::{
     webhook::{
         AllowList,
         handshake::Arrival,
+        identity::kept_headers,
         keys::Keys,
         scheme::{EventField, Scheme, Shape},
     },
@@ -46,6 +47,8 @@ pub(crate) struct Listener {
     pub(crate) allowed_ips: AllowList,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) event_types: EventTypes,
+    /// The names of the request's headers that its job keeps.
+    pub(crate) kept_headers: Vec<String>,
     /// Where the entity is whose events keep their order.
     pub(crate) order_by: Option<EventField>,
     changed_at: Timestamp,
@@ -133,6 +136,7 @@ async fn prepare(
         endpoint: endpoint.id,
         order_by: ordering.and_then(|ordering| ordering.field(&scheme)),
         event_types: endpoint.event_types.clone(),
+        kept_headers: kept_headers(&scheme),
         scheme,
         keys,
         secrets: endpoint.secrets.clone(),

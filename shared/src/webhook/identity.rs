@@ -8,7 +8,7 @@ use crate::webhook::encoding;
 use crate::webhook::form_body;
 use crate::webhook::pointer::{self, Scalar};
 use crate::webhook::request::Headers;
-use crate::webhook::scheme::{EventField, Scheme, Wire};
+use crate::webhook::scheme::{EventField, Proof, Scheme, SignatureSource, Wire};
 use crate::webhook::verify::select_wire;
 use crate::webhook::xml;
 
@@ -123,6 +123,39 @@ pub(super) fn read<'a>(
         EventField::Any(fields) => fields.iter().find_map(|field| read(field, headers, body)),
     };
     value.filter(|value| !value.is_empty())
+}
+
+/// The headers that a job keeps: those from which the worker will read the event's id and type, and the body's
+/// form.
+pub(crate) fn kept_headers(scheme: &Scheme) -> Vec<String> {
+    let mut names = vec!["content-type"];
+    for wire in scheme.wires() {
+        header_names(&wire.event_id, &mut names);
+        header_names(&wire.event_type, &mut names);
+        header_names(&wire.single_use, &mut names);
+        // What tells the wires of a scheme apart.
+        if let Proof::Signature(signature) = &wire.proof {
+            names.extend(signature.id_header.as_deref());
+            if let (SignatureSource::Header { name }, [_, ..]) =
+                (&signature.source, &*scheme.alternatives)
+            {
+                names.push(name);
+            }
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn header_names<'s>(field: &'s EventField, names: &mut Vec<&'s str>) {
+    match field {
+        EventField::None | EventField::Pointer(_) | EventField::Form(_) | EventField::Xml(_) => {}
+        EventField::Header(name) => names.push(name),
+        EventField::All(fields) | EventField::Any(fields) => {
+            fields.iter().for_each(|field| header_names(field, names));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
         ordering::{self, Entity},
         rejections::{self, Refused},
         request::{Headers, RawRequest},
-        scheme::{EventField, Proof, Scheme, SignatureSource},
+        scheme::EventField,
         split::{Split, split},
         vendor_key::{self, VendorKeys},
         verify::Authentic,
@@ -365,13 +365,11 @@ fn delivery(
     carries: Carries,
     now: Timestamp,
 ) -> Result<Delivery, ApiError> {
-    let pair = |name: &str| Some((name.to_owned(), request.headers.text(name)?.to_owned()));
+    let pair = |name: &String| Some((name.clone(), request.headers.text(name)?.to_owned()));
     let (scheme, custom_scheme) = match &listener.scheme {
         Cow::Borrowed(scheme) => (scheme.name.clone().into_owned(), None),
         Cow::Owned(scheme) => (CUSTOM.to_owned(), Some(Box::new(scheme.clone()))),
     };
-    let mut names = vec!["content-type"];
-    identity_headers(&listener.scheme, &mut names);
     Ok(Delivery {
         event: app.ids.make(now),
         endpoint: listener.endpoint,
@@ -383,7 +381,7 @@ fn delivery(
         event_types: listener.event_types.clone(),
         order_by: taken_apart(listener, carries).cloned(),
         item: None,
-        headers: names.into_iter().filter_map(pair).collect(),
+        headers: listener.kept_headers.iter().filter_map(pair).collect(),
         body: Body::of(request.body).map_err(ApiError::Internal)?,
         carries,
     })
@@ -394,34 +392,4 @@ fn taken_apart(listener: &Listener, carries: Carries) -> Option<&EventField> {
     let has_batches = listener.scheme.wires().any(|wire| wire.batch.is_some());
     let order_by = listener.order_by.as_ref();
     order_by.filter(|_| has_batches || carries == Carries::Array)
-}
-
-/// The headers from which the worker will read the event's id and type.
-fn identity_headers<'s>(scheme: &'s Scheme, names: &mut Vec<&'s str>) {
-    for wire in scheme.wires() {
-        header_names(&wire.event_id, names);
-        header_names(&wire.event_type, names);
-        header_names(&wire.single_use, names);
-        // What tells the wires of a scheme apart.
-        if let Proof::Signature(signature) = &wire.proof {
-            names.extend(signature.id_header.as_deref());
-            if let (SignatureSource::Header { name }, [_, ..]) =
-                (&signature.source, &*scheme.alternatives)
-            {
-                names.push(name);
-            }
-        }
-    }
-    names.sort_unstable();
-    names.dedup();
-}
-
-fn header_names<'s>(field: &'s EventField, names: &mut Vec<&'s str>) {
-    match field {
-        EventField::None | EventField::Pointer(_) | EventField::Form(_) | EventField::Xml(_) => {}
-        EventField::Header(name) => names.push(name),
-        EventField::All(fields) | EventField::Any(fields) => {
-            fields.iter().for_each(|field| header_names(field, names));
-        }
-    }
 }

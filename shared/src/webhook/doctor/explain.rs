@@ -38,8 +38,9 @@ pub fn explain<S: AsRef<[u8]>>(
     }
     line(&mut text, "body", &format!("{} bytes", request.body.len()));
     line(&mut text, "secrets", &format!("{} given", secrets.len()));
-    if let Some(skew) = clock_skew(wire, request.headers, now_unix_s) {
-        line(&mut text, "clock", &skew);
+    let skew = clock_skew(wire, request.headers, now_unix_s);
+    if let Some(skew) = &skew {
+        line(&mut text, "clock", skew);
     }
     let result = decide(scheme, request, secrets, vendor_keys, now_unix_s);
     match &result {
@@ -58,7 +59,8 @@ pub fn explain<S: AsRef<[u8]>>(
         ),
     }
     if let Err(error) = result {
-        for hint in hints(
+        let time = outdated(&error, now_unix_s).filter(|_| skew.is_none());
+        for hint in time.into_iter().chain(hints(
             scheme,
             wire,
             request,
@@ -66,7 +68,7 @@ pub fn explain<S: AsRef<[u8]>>(
             vendor_keys,
             now_unix_s,
             &error,
-        ) {
+        )) {
             line(&mut text, "hint", &hint);
         }
     }
@@ -83,7 +85,9 @@ pub fn remarks<S: AsRef<[u8]>>(
     error: &VerifyError,
 ) -> Vec<String> {
     let (_, wire) = select_wire(scheme, request.headers);
+    // A signature's own time tells more than the error.
     clock_skew(wire, request.headers, now_unix_s)
+        .or_else(|| outdated(error, now_unix_s))
         .into_iter()
         .chain(hints(
             scheme,
@@ -190,9 +194,6 @@ fn hints<S: AsRef<[u8]>>(
     error: &VerifyError,
 ) -> Vec<String> {
     let mut hints = Vec::new();
-    // A signature's own line of the clock tells more.
-    let is_told = clock_skew(wire, request.headers, now_unix_s).is_some();
-    hints.extend(outdated(error, now_unix_s).filter(|_| !is_told));
     if !carries_proof(wire, request.headers) {
         let others: Vec<&str> = presets::all()
             .filter(|other| other.name != scheme.name)
