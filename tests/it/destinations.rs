@@ -11,7 +11,8 @@ use shared::webhook::{
 
 use crate::{
     harness::{Client, Endpoint, Stack, text},
-    receiver::{Receiver, Request},
+    http_request::Request,
+    receiver::Receiver,
 };
 
 /// Makes a destination at this receiver, with further fields.

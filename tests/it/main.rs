@@ -29,6 +29,7 @@ mod events;
 mod fairness;
 mod handshakes;
 mod harness;
+mod http_request;
 mod idempotency;
 mod idp;
 mod isolation;

@@ -1,22 +1,16 @@
 //! A destination's server: keeps what it was sent and answers as it was told, with 200 when it was told nothing.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex},
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
 
-/// One request as it arrived.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    /// By lower-case name.
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
-}
+use crate::http_request::{self, Request};
 
 #[derive(Default)]
 struct State {
@@ -64,7 +58,7 @@ impl Receiver {
 }
 
 async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
-    let Some(request) = read(&mut socket).await else {
+    let Some(request) = http_request::read(&mut socket).await else {
         return;
     };
     let answer = {
@@ -77,31 +71,4 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
     });
     let _ = socket.write_all(answer.as_bytes()).await;
     let _ = socket.shutdown().await;
-}
-
-async fn read(socket: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let head_len = loop {
-        if let Some(at) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..head_len]).into_owned();
-    let headers: BTreeMap<String, String> = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let len: usize = headers.get("content-length")?.parse().ok()?;
-    while bytes.len() < head_len + len {
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let body = bytes.split_off(head_len);
-    Some(Request { headers, body })
 }

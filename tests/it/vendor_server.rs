@@ -12,6 +12,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::http_request;
+
 /// One request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -89,8 +91,16 @@ impl Asked {
 }
 
 async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
-    let Some(asked) = read(&mut socket).await else {
+    let Some(request) = http_request::read(&mut socket).await else {
         return;
+    };
+    let Ok(body) = String::from_utf8(request.body) else {
+        return;
+    };
+    let asked = Asked {
+        line: request.line,
+        headers: request.headers,
+        body,
     };
     let act = {
         let mut state = state.lock().unwrap();
@@ -104,42 +114,4 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
         Act::Silence => drop(socket.read(&mut [0; 1]).await),
     }
     let _ = socket.shutdown().await;
-}
-
-async fn read(socket: &mut TcpStream) -> Option<Asked> {
-    let mut bytes = Vec::new();
-    let head_len = loop {
-        if let Some(at) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..head_len]).into_owned();
-    let line = head
-        .lines()
-        .next()?
-        .trim_end_matches(" HTTP/1.1")
-        .to_owned();
-    let headers: BTreeMap<String, String> = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let len: usize = headers
-        .get("content-length")
-        .map_or(Some(0), |len| len.parse().ok())?;
-    while bytes.len() < head_len + len {
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let body = String::from_utf8(bytes.split_off(head_len)).ok()?;
-    Some(Asked {
-        line,
-        headers,
-        body,
-    })
 }
