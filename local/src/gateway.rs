@@ -97,7 +97,7 @@ async fn handle(State(gateway): State<Gateway>, request: Request<Body>) -> Respo
     };
     let context = EventContext {
         route_key: chosen.route_key,
-        path: &path,
+        path: event::raw_path(&path),
         path_parameters: &chosen.parameters,
         peer: parts.extensions.get::<Peer>().copied(),
         port: gateway.port,

@@ -40,6 +40,7 @@ mod notices;
 mod oauth;
 mod operator;
 mod ordering;
+mod paths;
 mod receiver;
 mod record_bulk;
 mod record_lists;

@@ -53,6 +53,7 @@ pub(crate) async fn begin_authorization(
 #[utoipa::path(get, path = "/v1/connections/oauth/callback", tag = "integrations", security(()), params(CallbackQuery), responses(
     (status = 200, description = "What the browser brought", body = CallbackOut),
     (status = 303, description = "On to `return_to`, with it in the query"),
+    (status = 404, description = "No authorization is open by that state", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn return_authorization(

@@ -86,10 +86,14 @@ pub(super) fn build(parts: &request::Parts, body: &Bytes, context: &EventContext
     event
 }
 
-/// HTTP APIs hand the path over decoded, and end it at a question mark that was encoded.
+/// The path that a route is chosen by.
 pub(super) fn decoded_path(path: &str) -> String {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
-    decoded.split('?').next().unwrap_or_default().to_owned()
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// HTTP APIs hand the path over decoded, and end it at a question mark that was encoded.
+pub(super) fn raw_path(decoded: &str) -> &str {
+    decoded.split('?').next().unwrap_or_default()
 }
 
 /// As API Gateway's: eleven random bytes.

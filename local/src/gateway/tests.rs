@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::gateway::answer;
-use crate::gateway::event::{EventContext, build, decoded_path};
+use crate::gateway::event::{EventContext, build, decoded_path, raw_path};
 use crate::gateway::route::Routes;
 use crate::server::Peer;
 use crate::template::Route;
@@ -158,7 +158,8 @@ fn a_body_is_text_only_by_its_content_type() {
 #[test]
 fn paths_come_decoded_and_end_at_a_question_mark() {
     assert_eq!(decoded_path("/a%20b/%C3%A9%2Fc"), "/a b/é/c");
-    assert_eq!(decoded_path("/a%3Fb"), "/a");
+    assert_eq!(decoded_path("/a%3Fb"), "/a?b");
+    assert_eq!(raw_path("/a?b"), "/a");
 }
 
 fn routes() -> Routes {

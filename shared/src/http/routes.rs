@@ -12,6 +12,8 @@ use axum::{
     routing::MethodRouter,
 };
 use http::uri::{PathAndQuery, Uri};
+use lambda_http::RequestExt as _;
+use percent_encoding::percent_decode_str;
 use tower::Layer;
 use utoipa::openapi::{
     OpenApi, OpenApiBuilder, RefOr, Schema,
@@ -163,10 +165,25 @@ fn internal(path: &str) -> String {
     }
 }
 
+/// Whether the path to route by is the one that the gateway saw. It hands paths over decoded (rawPath of payload
+/// format 2.0, cut at an encoded `?`), and reading that as a URL ends it at a `#`, turns `\` into `/` and resolves
+/// `..`: the request would reach another resource than the one it names.
+fn is_as_sent(request: &Request) -> bool {
+    let path = request.uri().path();
+    let sent = request.raw_http_path();
+    let is_whole = |parameter: &str| !parameter.contains(['?', '#']);
+    let decoded = || percent_decode_str(path).decode_utf8_lossy();
+    // Without a gateway there is none that was sent.
+    (sent.is_empty() || sent == path || sent == decoded())
+        && request
+            .path_parameters_ref()
+            .is_none_or(|all| all.iter().all(|(_, parameter)| is_whole(parameter)))
+}
+
 fn split_verb(mut request: Request) -> Request {
     let path = request.uri().path();
-    let rewritten = if path.contains(VERB) {
-        // Not a path of ours: it must not reach a verb by the back door.
+    let rewritten = if path.contains(VERB) || !is_as_sent(&request) {
+        // Not a path of ours: it must not reach a verb, or another resource, by the back door.
         "/".to_owned()
     } else {
         internal(path)
