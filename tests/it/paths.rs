@@ -45,7 +45,12 @@ async fn a_path_with_encoded_delimiters_reaches_no_other_resource() {
 #[tokio::test]
 async fn a_hooks_address_with_encoded_delimiters_is_no_hook() {
     let stack = Stack::start().await;
-    for path in ["/hooks/%3Fabc", "/hooks/%23abc", "/hooks/abc%23def", "/hooks/%C3%A9%20"] {
+    for path in [
+        "/hooks/%3Fabc",
+        "/hooks/%23abc",
+        "/hooks/abc%23def",
+        "/hooks/%C3%A9%20",
+    ] {
         let answer = stack.anonymous().post(path, json!({})).await;
         answer.problem(404, "not-found");
     }

@@ -24,13 +24,16 @@ struct Vendors {
     server: Server,
     asked: Arc<AtomicUsize>,
     status: Arc<AtomicU16>,
+    /// The value of `Retry-After` in each answer.
+    wait_s: Arc<AtomicU16>,
 }
 
 impl Vendors {
     async fn start() -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let status = Arc::new(AtomicU16::new(200));
-        let (count, answers) = (asked.clone(), status.clone());
+        let wait_s = Arc::new(AtomicU16::new(0));
+        let (count, answers, waits) = (asked.clone(), status.clone(), wait_s.clone());
         let answer = move |OriginalUri(uri): OriginalUri| {
             count.fetch_add(1, Ordering::SeqCst);
             let status = StatusCode::from_u16(answers.load(Ordering::SeqCst)).unwrap();
@@ -40,10 +43,11 @@ impl Vendors {
                 .as_str()
                 .trim_start_matches('/')
                 .to_owned();
+            let wait = [("retry-after", waits.load(Ordering::SeqCst).to_string())];
             async move {
                 match stand_in::answer(&place) {
-                    Some(body) => (status, body),
-                    None => (StatusCode::NOT_FOUND, ""),
+                    Some(body) => (status, wait, body),
+                    None => (StatusCode::NOT_FOUND, wait, ""),
                 }
             }
         };
@@ -52,6 +56,7 @@ impl Vendors {
             server: Server::start(listener, Router::new().fallback(answer)).unwrap(),
             asked,
             status,
+            wait_s,
         }
     }
 
@@ -263,6 +268,30 @@ async fn a_confirmation_is_tried_again_and_given_up_in_the_end() {
     stack.drain().await;
     assert_eq!(stack.queued("EventsQueue"), 0);
     assert_eq!(stack.queued("EventsDeadLetterQueue"), 1);
+}
+
+#[tokio::test]
+async fn a_vendor_that_asks_for_time_gets_it() {
+    let vendors = Vendors::start().await;
+    let stack = vendors.stack().await;
+    let owner = stack.tenant("acme").await;
+    let endpoint = create(&owner, "aws_sns", TOPIC).await;
+    send(&stack, &endpoint, TOPIC, "m-1", &subscription())
+        .await
+        .status(200);
+    vendors.answer_with(503);
+    vendors.wait_s.store(600, Ordering::SeqCst);
+    stack.drain().await;
+    assert_eq!(vendors.asked(), 2);
+    // A worker's own schedule would have come back long before.
+    stack.advance_s(599);
+    stack.drain().await;
+    assert_eq!(vendors.asked(), 2);
+    vendors.answer_with(200);
+    stack.advance_s(2);
+    stack.drain().await;
+    assert_eq!(vendors.asked(), 3);
+    assert_eq!(stack.queued("EventsQueue"), 0);
 }
 
 #[tokio::test]
