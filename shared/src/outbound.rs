@@ -12,6 +12,7 @@ mod event_types;
 mod fan_out;
 mod headers;
 pub(crate) mod health;
+mod notice;
 mod schedule;
 pub(crate) mod send;
 mod signing;
@@ -27,3 +28,4 @@ pub use signing::{NewKey, SigningKind};
 
 pub(crate) use cache::OutletCache;
 pub(crate) use fan_out::{announce, new_ticket, plan, repair};
+pub(crate) use notice::{Notice, notices};

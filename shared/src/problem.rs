@@ -370,7 +370,9 @@ impl From<VendorError> for ApiError {
             }
             VendorError::NotConnected(_) => Self::Conflict(Conflict::NotConnected),
             error @ VendorError::Refreshing => Self::Unavailable(error.into()),
-            error @ VendorError::NoToken { .. } => Self::VendorDown(error.to_string()),
+            error @ (VendorError::NoToken { .. }
+            | VendorError::Answer { .. }
+            | VendorError::Page(_)) => Self::VendorDown(error.to_string()),
             VendorError::Egress(error) if error.is_permanent() => Self::invalid("/path", error),
             VendorError::Egress(error) => Self::VendorDown(error.to_string()),
             VendorError::Internal(source) => Self::Internal(source),

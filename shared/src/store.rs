@@ -23,6 +23,7 @@ mod keyed;
 mod limiter;
 mod list;
 mod merge;
+mod own_connector;
 mod platform;
 mod record;
 mod rejection;
@@ -60,6 +61,7 @@ pub use endpoint::{
 };
 pub use event::{Attempt, Event, EventFilter, EventState, Ledger, Outcome, Tally};
 pub use gate::MOST_ROLES;
+pub use own_connector::OwnConnector;
 pub use platform::PlatformStore;
 pub use record::{DeletedRecord, Record, RecordVersion};
 pub use rejection::Rejection;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Client, Stack, text},
+    routes,
     vendor_server::{Act, VendorServer, answer},
 };
 
@@ -436,4 +437,53 @@ async fn nothing_inside_can_be_entered_or_called() {
             .problem(422, "invalid-request");
         assert_eq!(problem["errors"][0]["pointer"], "/base_url", "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_tenants_own_connector_is_its_alone_and_its_connections_keep_it() {
+    let stack = Stack::start().await;
+    let (acme, blue) = (stack.tenant("acme").await, stack.tenant("blue").await);
+    let vendor = VendorServer::start().await;
+    let mut manifest = routes::vendors::connector();
+    manifest["base_url"] = json!(vendor.url);
+    manifest["objects"] = json!({ "orders": {
+        "list": { "method": "GET", "path": "/orders" }, "get": null, "create": null, "update": null,
+        "delete": null, "items": "/data", "id": "/id", "fields": { "total": "/sum/total" },
+    } });
+    acme.post("/v1/connectors", manifest.clone())
+        .await
+        .status(201);
+    acme.post("/v1/connectors", manifest)
+        .await
+        .problem(409, "conflict");
+    let shown = acme.get("/v1/connectors/x-shop").await.status(200);
+    assert_eq!(shown["base_url"], vendor.url);
+    assert!(acme.get("/v1/connectors").await.body.contains("x-shop"));
+    for answer in [
+        blue.get("/v1/connectors/x-shop").await,
+        blue.delete("/v1/connectors/x-shop").await,
+        acme.delete("/v1/connectors/stripe").await,
+    ] {
+        answer.problem(404, "not-found");
+    }
+    assert!(!blue.get("/v1/connectors").await.body.contains("x-shop"));
+    let new = json!({ "name": "S", "connector": "x-shop", "credentials": { "kind": "api_key", "key": KEY } });
+    let theirs = blue.post("/v1/connections", new.clone()).await;
+    let problem = theirs.problem(422, "invalid-request");
+    assert_eq!(problem["errors"][0]["pointer"], "/connector");
+    let made = acme.post("/v1/connections", new).await.status(201);
+    let path = format!("/v1/connections/{}", text(&made["id"]));
+    assert_eq!(acme.delete("/v1/connectors/x-shop").await.code, 204);
+    vendor.next(answer(200, "", r#"{"data":[{"id":1,"sum":{"total":7}}]}"#));
+    let listed = acme
+        .get(&format!("{path}/objects/orders"))
+        .await
+        .status(200);
+    assert_eq!(listed["data"][0]["fields"], json!({ "total": 7 }));
+    assert_eq!(vendor.take()[0].headers["x-api-key"], KEY);
+    let mut bad = routes::vendors::connector();
+    bad["test_path"] = json!("/../admin");
+    let refused = acme.post("/v1/connectors", bad).await;
+    let problem = refused.problem(422, "invalid-request");
+    assert_eq!(problem["errors"][0]["pointer"], "/test_path");
 }

@@ -5,7 +5,11 @@ use local::fault::{Answer as FaultAnswer, Fault};
 use local::vendors::{CLIENT_ID, CLIENT_SECRET, PAYMENTS_KEY};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Stack, text};
+use crate::{
+    destinations,
+    harness::{Client, Stack, text},
+    receiver::Receiver,
+};
 
 fn me() -> Value {
     json!({ "method": "GET", "path": "/v1/me" })
@@ -203,11 +207,20 @@ async fn an_instance_that_dies_with_a_new_grant_in_its_hands_does_not_lose_it() 
 async fn a_revoked_grant_is_told_of_and_can_be_given_again() {
     let stack = Stack::start().await;
     let owner = stack.tenant("acme").await;
+    let receiver = Receiver::start().await;
+    let asks = json!({ "event_types": ["portico.connection.*"] });
+    destinations::create(&owner, &receiver, asks).await;
     let path = connect(&stack, &owner).await;
     call(&owner, &path).await;
     order(&stack, "revoke", json!({})).await;
     let calls = format!("{path}/call");
     owner.post(&calls, me()).await.problem(409, "conflict");
+    stack.drain().await;
+    let told = receiver.take();
+    assert_eq!(told.len(), 1);
+    let told: Value = serde_json::from_slice(&told[0].body).unwrap();
+    assert_eq!(told["type"], "portico.connection.needs_reconnect");
+    assert!(path.ends_with(told["data"]["connection_id"].as_str().unwrap()));
     let shown = owner.get(&path).await.status(200);
     assert_eq!(shown["status"], "needs_reconnect");
     assert!(shown["status_reason"].is_string());

@@ -23,9 +23,10 @@ use shared::{
     },
 };
 
+use crate::connectors;
 use crate::views::{
     BreakerOut, CallIn, CallOut, ConnectionHealthOut, ConnectionIn, ConnectionOut,
-    ConnectionPatchIn, ConnectionTestOut, CredentialsIn,
+    ConnectionPatchIn, ConnectionTestOut, CredentialsIn, ItemsOut, ObjectQuery,
 };
 
 /// The tenant's connections, in the order of their making.
@@ -53,11 +54,17 @@ pub(crate) async fn create_connection(
     Body(new): Body<ConnectionIn>,
 ) -> Result<(StatusCode, Tagged<ConnectionOut>), ApiError> {
     let store = caller.authorize(Permission::ConnectionsWrite)?;
-    let connector = offered(&app.config, &new.connector).ok_or_else(|| {
+    let built_in = offered(&app.config, &new.connector);
+    let own = match built_in {
+        Some(_) => None,
+        None => connectors::own(&store, &new.connector).await?.map(Box::new),
+    };
+    let connector = built_in.or(own.as_deref()).ok_or_else(|| {
         let names: Vec<_> = vendor::connectors(&app.config)
             .map(|known| known.name.as_str())
             .collect();
-        ApiError::invalid("/connector", format!("must be one of {}", names.join(", ")))
+        let detail = format!("must be one of {}, or of your own", names.join(", "));
+        ApiError::invalid("/connector", detail)
     })?;
     let base_url = chosen_base_url(&app.egress, connector, new.base_url)?;
     let credentials = credentials(connector, new.credentials)?;
@@ -69,6 +76,7 @@ pub(crate) async fn create_connection(
     let new = NewConnection {
         name: new.name,
         connector: new.connector,
+        manifest: own.clone(),
         base_url,
         credentials,
         budget: new.budget.unwrap_or(usual),
@@ -187,6 +195,38 @@ pub(crate) async fn call_vendor(
     let call = VendorCall::parse(connector, call.input(key))?;
     let answer = made(&app, &store, &connection, Action::ConnectionCalled, &call).await?;
     Ok(Json(CallOut::of(&answer)))
+}
+
+/// One page of a vendor's list, each item in the fields of the connector's manifest. The request is in the
+/// audit trail before it is made.
+#[utoipa::path(get, path = "/v1/connections/{id}/objects/{object}", tag = "integrations",
+    params(("id" = String, Path), ("object" = String, Path, description = "One of the connector's `objects`"), ObjectQuery),
+    responses(
+        (status = 200, description = "One page", body = ItemsOut),
+        (status = 502, description = "The vendor has not answered, or with no page", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list_objects(
+    app: State<App>,
+    caller: Caller,
+    Path((id, object)): Path<(ConnectionId, String)>,
+    Query(query): Query<ObjectQuery>,
+) -> Result<Json<ItemsOut>, ApiError> {
+    let store = caller.authorize(Permission::ConnectionsCall)?;
+    let connection = store.connection(id).await?.value;
+    let connector = connection.connector_data()?;
+    let object = connector.objects.get(&object).ok_or(ApiError::NotFound)?;
+    let first = object.first_page(connector, query.since, query.limit()?);
+    let path = match query.path()? {
+        Some(path) => path,
+        None => first.ok_or(ApiError::NotFound)?,
+    };
+    let note = json!({ "method": "GET", "path": path.split('?').next() });
+    store
+        .note_on_connection(id, Action::ConnectionCalled, &note)
+        .await?;
+    let page = vendor::read_page(&app, &store, connector, &connection, (object, &path)).await?;
+    Ok(Json(ItemsOut::from(page)))
 }
 
 /// Whether calls pass: the connection's circuit breaker, and the one of the vendor's host.

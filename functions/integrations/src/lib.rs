@@ -16,8 +16,14 @@ use utoipa_axum::routes;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .with(routes!(connectors::list_connectors))
-        .with(routes!(connectors::get_connector))
+        .with(routes!(
+            connectors::list_connectors,
+            connectors::create_connector
+        ))
+        .with(routes!(
+            connectors::get_connector,
+            connectors::delete_connector
+        ))
         .with(routes!(
             connections::list_connections,
             connections::create_connection
@@ -34,6 +40,7 @@ pub fn routes() -> Routes {
         .with(routes!(authorizations::return_authorization))
         .with(routes!(connections::test_connection))
         .with(routes!(connections::call_vendor))
+        .with(routes!(connections::list_objects))
         .with(routes!(connections::get_connection_health))
         .with(routes!(connections::reset_breaker))
         .with(routes!(

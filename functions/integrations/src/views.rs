@@ -4,6 +4,7 @@ mod connection;
 mod delivery;
 mod destination;
 mod endpoint;
+mod items;
 mod jobs;
 mod ledger;
 mod overlap;
@@ -33,6 +34,7 @@ pub(crate) use destination::{
 pub(crate) use endpoint::{
     EndpointCreatedOut, EndpointIn, EndpointOut, EndpointPatchIn, HandshakeOut, RotationIn,
 };
+pub(crate) use items::{ItemsOut, ObjectQuery};
 pub(crate) use jobs::{BulkReplayIn, DryRunOut, JobOut, JobQuery, MAX_COUNT};
 pub(crate) use ledger::{LedgerOut, LedgerQuery, StoryOut};
 pub(crate) use rejection::RejectionsOut;

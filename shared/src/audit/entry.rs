@@ -73,6 +73,8 @@ named! {
         ApiKeyCreated => "api_key.created",
         ApiKeyRotated => "api_key.rotated",
         ApiKeyDeleted => "api_key.deleted",
+        ConnectorCreated => "connector.created",
+        ConnectorDeleted => "connector.deleted",
         ConnectionCreated => "connection.created",
         ConnectionUpdated => "connection.updated",
         ConnectionDeleted => "connection.deleted",

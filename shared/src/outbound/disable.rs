@@ -6,9 +6,12 @@ use serde_json::json;
 
 use crate::{
     app::App,
-    id::{DeliveryId, DestinationId, EventId},
-    outbound::fan_out::{announce, new_ticket, repair},
-    store::{Conflict, Destination, NewDelivery, Outlets, StoreError, TenantStore},
+    id::DestinationId,
+    outbound::{
+        fan_out::{announce, repair},
+        notice::{Notice, notices},
+    },
+    store::{Conflict, Destination, StoreError, TenantStore},
 };
 
 const DISABLED: &str = "portico.destination.disabled";
@@ -31,7 +34,18 @@ pub(super) async fn disable(
             Err(error) => return Err(error.into()),
         };
         let event = app.ids.make(now);
-        let notices = notices(&outlets, event, &from.value, reason, now);
+        let notice = Notice {
+            event,
+            kind: DISABLED,
+            data: json!({
+                "destination_id": from.value.id,
+                "name": from.value.name,
+                "url": from.value.url,
+                "reason": reason,
+            }),
+            except: Some(from.value.id),
+        };
+        let notices = notices(&outlets, &notice, now);
         match store
             .disable_destination(from, reason, event, &notices)
             .await
@@ -67,38 +81,4 @@ pub(super) async fn renotify(
         .map(|destination| destination.id)
         .collect();
     repair(app, store, [(event, ids.as_slice())]).await
-}
-
-fn notices(
-    outlets: &Outlets,
-    event: EventId,
-    disabled: &Destination,
-    reason: &str,
-    now: Timestamp,
-) -> Vec<NewDelivery> {
-    // Without the URL, which may hold a key: this goes to somebody else.
-    let body = json!({
-        "type": DISABLED,
-        "timestamp": now.to_string(),
-        "data": {
-            "destination_id": disabled.id,
-            "name": disabled.name,
-            "reason": reason,
-        },
-    });
-    let asks = outlets.destinations.iter().filter(|destination| {
-        destination.enabled
-            && destination.id != disabled.id
-            && destination.event_types.takes_operational(DISABLED)
-    });
-    asks.map(|destination| NewDelivery {
-        id: DeliveryId::of(event, destination.id),
-        event,
-        endpoint: None,
-        destination: destination.id,
-        kind: Some(DISABLED.to_owned()),
-        body: Some(body.to_string()),
-        ticket: new_ticket(),
-    })
-    .collect()
 }

@@ -75,6 +75,9 @@ pub struct Connection {
     pub id: ConnectionId,
     pub name: String,
     pub connector: String,
+    /// Of a connector of the tenant's own: as it was when the connection was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Box<Connector>>,
     pub base_url: String,
     pub auth: AuthKind,
     #[serde(default)]
@@ -124,6 +127,7 @@ pub enum ConnectionStatus {
 pub struct NewConnection {
     pub name: String,
     pub connector: String,
+    pub manifest: Option<Box<Connector>>,
     pub base_url: String,
     pub credentials: Credentials,
     pub budget: RateLimit,
@@ -139,7 +143,10 @@ pub struct ConnectionPatch {
 impl Connection {
     /// # Errors
     /// `Internal`: a later version of Portico made this connection.
-    pub fn connector_data(&self) -> Result<&'static Connector, ApiError> {
+    pub fn connector_data(&self) -> Result<&Connector, ApiError> {
+        if let Some(own) = &self.manifest {
+            return Ok(own);
+        }
         connector(&self.connector).ok_or_else(|| {
             let (id, name) = (self.id, &self.connector);
             ApiError::Internal(anyhow::anyhow!(
@@ -206,6 +213,7 @@ impl TenantStore {
             id,
             name: new.name,
             connector: new.connector,
+            manifest: new.manifest,
             base_url: new.base_url,
             auth: new.credentials.kind(),
             status: match new.credentials.kind() {

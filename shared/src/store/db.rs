@@ -108,6 +108,8 @@ pub enum Conflict {
     NotEmpty,
     #[error("the connection is not authorized: begin with GET /v1/connections/{{id}}/authorize")]
     NotConnected,
+    #[error("a tenant may have 50 connectors of its own: delete one first")]
+    TooManyConnectors,
     #[error("the job has ended: there is nothing left to cancel")]
     JobEnded,
     #[error("the session has ended or its token was used")]

@@ -17,7 +17,8 @@ use crate::{
     id::ConnectionId,
     seal::Sealed,
     store::{
-        Change, Conflict, Connection, ConnectionStatus, StoreError, TenantStore, Versioned,
+        Change, Conflict, Connection, ConnectionStatus, NewDelivery, StoreError, TenantStore,
+        Versioned,
         change::{IntoWrite, number, read, text},
         db::{Table, Write},
         key::{Key, Sort},
@@ -220,6 +221,7 @@ impl TenantStore {
         from: Versioned<Connection>,
         fence: u64,
         reason: &str,
+        notices: &[NewDelivery],
     ) -> Result<(), StoreError> {
         let key = Key::new(self.tenant, &Sort::Grant(from.value.id));
         let item = self
@@ -233,16 +235,19 @@ impl TenantStore {
             .expression_attribute_values(":fence", number(fence))
             .expression_attribute_values(":one", number(1))
             .into_write()?;
-        let grant = Write {
+        let mut writes = vec![Write {
             item,
             conflict: Conflict::Version,
-        };
+        }];
+        for notice in notices {
+            writes.push(self.delivery_write(notice)?);
+        }
         self.turn_connection(
             from,
             ConnectionStatus::NeedsReconnect,
             Action::ConnectionNeedsReconnect,
             Some(reason),
-            vec![grant],
+            writes,
         )
         .await?;
         keyed::settle(self.db()).await

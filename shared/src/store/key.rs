@@ -75,6 +75,8 @@ pub(crate) enum Sort {
     /// The circuit breaker of a connection.
     Breaker(ConnectionId),
     Connection(ConnectionId),
+    /// A connector of the tenant's own, by its name, which is checked.
+    Connector(String),
     /// What a vendor has granted a connection, and the lock under which it is renewed.
     Grant(ConnectionId),
     /// The bucket of a connection's budget. A changed budget is another bucket.
@@ -97,6 +99,7 @@ pub(crate) enum List {
     Roles,
     Sessions(UserId),
     Connections,
+    Connectors,
     Endpoints,
     Events,
     Audit,
@@ -126,6 +129,7 @@ impl Key {
             | Sort::CollectionCount
             | Sort::JobCount
             | Sort::Connection(_)
+            | Sort::Connector(_)
             | Sort::Grant(_)
             | Sort::Destination(_)
             | Sort::DestinationCount
@@ -181,6 +185,7 @@ impl Key {
             Sort::IndexRow(.., prefix, id) => format!("{prefix}{id}"),
             Sort::Idempotency(hash) => format!("IDEM#{hash}"),
             Sort::Breaker(_) => "BREAKER".to_owned(),
+            Sort::Connector(name) => format!("CTR#{name}"),
             Sort::Connection(id) => format!("CON#{id}"),
             Sort::Grant(id) => format!("GRANT#{id}"),
             Sort::ConnectionLimit(_, limit) => format!("LIMIT#{limit}"),
@@ -226,6 +231,7 @@ impl List {
             Self::Users => (partition(tenant), "USER#".to_owned()),
             Self::Roles => (partition(tenant), "ROL#".to_owned()),
             Self::Sessions(user) => (partition(tenant), format!("SES#{user}#")),
+            Self::Connectors => (partition(tenant), "CTR#".to_owned()),
             Self::Connections => (partition(tenant), "CON#".to_owned()),
             Self::Endpoints => (partition(tenant), "WHE#".to_owned()),
             Self::Events => (event_list(tenant), "evt_".to_owned()),
@@ -247,6 +253,7 @@ impl List {
             Self::Roles => "roles",
             Self::Sessions(_) => "sessions",
             Self::Connections => "connections",
+            Self::Connectors => "connectors",
             Self::Endpoints => "webhook-endpoints",
             Self::Events => "events",
             Self::Audit => "audit",

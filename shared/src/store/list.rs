@@ -109,6 +109,7 @@ impl List {
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
+            | Self::Connectors
             | Self::Endpoints
             | Self::Jobs
             | Self::Destinations
@@ -126,6 +127,7 @@ impl List {
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
+            | Self::Connectors
             | Self::Endpoints
             | Self::Collections
             | Self::Audit
@@ -146,6 +148,7 @@ impl List {
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
+            | Self::Connectors
             | Self::Endpoints
             | Self::Destinations
             | Self::SsoConnections
@@ -162,6 +165,7 @@ impl List {
             | Self::Roles
             | Self::Sessions(_)
             | Self::Connections
+            | Self::Connectors
             | Self::Endpoints
             | Self::Collections
             | Self::Audit

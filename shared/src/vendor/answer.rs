@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 
-use crate::vendor::Connector;
+use crate::{outbound::retry_after, vendor::Connector};
 
 /// No vendor makes a connection wait longer than this, whatever it says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
@@ -105,16 +105,6 @@ impl Connector {
             None => Class::Failed,
         }
     }
-}
-
-/// RFC 9110 section 10.2.3: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Duration::try_from(at.duration_since(now)).ok()
 }
 
 #[cfg(test)]

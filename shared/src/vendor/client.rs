@@ -14,8 +14,9 @@ use crate::{
     limit::{self, OverLimit},
     store::{Connection, ConnectionStatus, Key, Sort, TenantStore},
     vendor::{
-        Class, Connector, Permit, Refused, Repeatable, Rules, Scope, VendorAnswer, VendorCall,
-        admit,
+        Class, Connector, PageError, Permit, Refused, Repeatable, Rules, Scope, VendorAnswer,
+        VendorCall, VendorPage, admit,
+        connector::Object,
         credential::{Signed, credential},
         request::{host_of, reachable},
         retry::MOST_AT_ONCE,
@@ -41,6 +42,10 @@ pub enum VendorError {
     Header(HeaderName),
     #[error(transparent)]
     Egress(#[from] EgressError),
+    #[error("it answered with status {status}")]
+    Answer { status: u16 },
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error("the connection is not authorized")]
     NotConnected(ConnectionStatus),
     #[error("the connection's token is being renewed")]
@@ -122,6 +127,28 @@ pub async fn call(
             ..answer
         });
     }
+}
+
+/// Reads one page of an object's list: the first one of what changed at `since` or later, or the one at `path`.
+///
+/// # Errors
+/// As [`call`]; also when the vendor's answer is no page.
+pub async fn read_page(
+    app: &App,
+    store: &TenantStore,
+    connector: &Connector,
+    connection: &Connection,
+    (object, path): (&Object, &str),
+) -> Result<VendorPage, VendorError> {
+    let asked = VendorCall::get(path.to_owned());
+    let answer = call(app, store, connector, connection, &asked).await?;
+    if answer.class != Class::Done {
+        return Err(VendorError::Answer {
+            status: answer.status,
+        });
+    }
+    let base_url = &connection.base_url;
+    Ok(object.page(connector, base_url, path, &answer.headers, &answer.body)?)
 }
 
 /// One request, under the connection's budget and both breakers.
@@ -215,6 +242,8 @@ fn is_passing(answer: &Result<VendorAnswer, VendorError>) -> bool {
             | VendorError::Header(_)
             | VendorError::NotConnected(_)
             | VendorError::Refreshing
+            | VendorError::Answer { .. }
+            | VendorError::Page(_)
             | VendorError::NoToken { .. }
             | VendorError::Internal(_),
         ) => false,

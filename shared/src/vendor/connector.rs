@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
+use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,9 +24,10 @@ const MANIFESTS: [&str; 9] = [
     include_str!("connectors/stripe.json"),
 ];
 
-/// One vendor's API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// One vendor's API. What a tenant writes is checked as a whole, by `check_manifest`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Connector {
     pub name: String,
     pub title: String,

@@ -12,12 +12,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 pub use consent::{Authorization, Returned, begin, complete, returned};
 
 use crate::{
     app::App,
     id::ConnectionId,
+    outbound::{Notice, announce, notices},
     seal::{Purpose, Secret},
     store::{
         AuthKind, Connection, ConnectionStatus, Credentials, GrantRow, Locked, NewGrant,
@@ -31,6 +33,8 @@ use crate::{
 
 /// Longer than a refresh takes: an instance that dies holds nobody up for more.
 const LOCK: SignedDuration = SignedDuration::from_secs(30);
+/// What destinations are told when a vendor has ended a grant.
+const ENDED: &str = "portico.connection.needs_reconnect";
 /// Connections whose turns one instance keeps in mind.
 const CAPACITY: usize = 10_000;
 
@@ -210,9 +214,30 @@ impl Held<'_> {
         tracing::warn!(connection.id = %self.connection.id, "a vendor has ended a connection's grant");
         let from = self.store.connection(self.connection.id).await;
         let from = from.map_err(unreadable)?;
-        match self.store.end_grant(from, fence, reason).await {
+        let outlets = self.store.outlets().await.map_err(unreadable)?;
+        let now = self.app.clock.now();
+        let notice = Notice {
+            event: self.app.ids.make(now),
+            kind: ENDED,
+            data: json!({
+                "connection_id": from.value.id,
+                "name": from.value.name,
+                "connector": from.value.connector,
+                "reason": reason,
+            }),
+            except: None,
+        };
+        let notices = notices(&outlets, &notice, now);
+        match self.store.end_grant(from, fence, reason, &notices).await {
+            Ok(()) => {
+                // What is not sent now stands among the deliveries, from where it can be retried.
+                if let Err(error) = announce(self.app, self.store, &notices).await {
+                    tracing::error!(%error, "an operational event was kept and not sent");
+                }
+                Ok(())
+            }
             // The next call finds the same, or the connection authorized anew.
-            Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(unreadable(error)),
         }
     }

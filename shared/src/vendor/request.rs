@@ -32,6 +32,14 @@ pub struct VendorCall {
     pub(crate) deadline: Duration,
 }
 
+/// A path that a client gives back, checked like one of its own.
+///
+/// # Errors
+/// Says what a path may be.
+pub fn checked_path(path: &str) -> Result<(), &'static str> {
+    check_path(path)
+}
+
 /// What a client may say about a call.
 #[derive(Debug, Default)]
 pub struct CallInput {
@@ -186,7 +194,7 @@ fn encode(
 }
 
 /// Credentials are the connection's own, encodings ours; the rest belongs to the URL.
-fn may_be_set(name: &HeaderName) -> bool {
+pub(crate) fn may_be_set(name: &HeaderName) -> bool {
     const OURS: [HeaderName; 5] = [
         header::ACCEPT_ENCODING,
         header::AUTHORIZATION,
@@ -198,7 +206,7 @@ fn may_be_set(name: &HeaderName) -> bool {
 }
 
 /// A path that stays below the base URL, whichever way a server reads it.
-fn check_path(path: &str) -> Result<(), &'static str> {
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     let is_visible = path.bytes().all(|byte| byte.is_ascii_graphic());
     if !path.starts_with('/') || !is_visible || path.contains(['\\', '#']) {
         return Err("must begin with `/` and have visible ASCII characters without `\\` and `#`");

@@ -96,9 +96,12 @@ pub fn again(
             Repeatable::Yes => Again::After(jitter),
             Repeatable::No => Again::Never,
         },
-        Err(VendorError::NotConnected(_)) => Again::Never,
+        Err(VendorError::NotConnected(_) | VendorError::Answer { .. }) => Again::Never,
         Err(VendorError::Refreshing) => Again::After(Duration::from_secs(1) + jitter),
-        Err(VendorError::NoToken { .. } | VendorError::Internal(_)) => Again::After(jitter),
+        // What was read changed nothing.
+        Err(VendorError::Page(_) | VendorError::NoToken { .. } | VendorError::Internal(_)) => {
+            Again::After(jitter)
+        }
     }
 }
 

@@ -10,7 +10,9 @@ pub(super) fn rows() -> Vec<Route> {
     let get = |path| row(Method::GET, path, None);
     vec![
         get("/v1/connectors"),
+        row(Method::POST, "/v1/connectors", Some(connector())),
         get("/v1/connectors/{name}"),
+        row(Method::DELETE, "/v1/connectors/{name}", None),
         get("/v1/connections"),
         row(Method::POST, "/v1/connections", Some(connection())),
         get("/v1/connections/{id}"),
@@ -33,9 +35,20 @@ pub(super) fn rows() -> Vec<Route> {
             "/v1/connections/{id}/call",
             Some(json!({ "method": "GET", "path": "/" })),
         ),
+        get("/v1/connections/{id}/objects/{object}"),
         get("/v1/connections/{id}/health"),
         row(Method::POST, "/v1/connections/{id}/breaker:reset", None),
     ]
+}
+
+/// A connector of a tenant's own.
+pub(crate) fn connector() -> Value {
+    json!({
+        "name": "x-shop", "title": "Our shop", "base_url": CLOSED_URL.trim_end_matches('/'),
+        "auth": { "api_key": { "header": "x-api-key" } },
+        "pagination": { "style": "none" },
+        "budget": { "requests": 10, "per_seconds": 1 },
+    })
 }
 
 /// A connection to a vendor that does not answer.

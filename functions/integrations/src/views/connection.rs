@@ -18,10 +18,10 @@ use utoipa::{IntoParams, ToSchema};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConnectorOut {
-    name: &'static str,
-    title: &'static str,
-    objects: Vec<&'static str>,
-    webhook_scheme: Option<&'static str>,
+    name: String,
+    title: String,
+    objects: Vec<String>,
+    webhook_scheme: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -30,12 +30,12 @@ pub(crate) struct ConnectorsOut {
 }
 
 impl ConnectorsOut {
-    pub(crate) fn of(connectors: impl Iterator<Item = &'static Connector>) -> Self {
-        let out = |connector: &'static Connector| ConnectorOut {
-            name: &connector.name,
-            title: &connector.title,
-            objects: connector.objects.keys().map(String::as_str).collect(),
-            webhook_scheme: connector.webhook_scheme.as_deref(),
+    pub(crate) fn of(connectors: impl Iterator<Item = Connector>) -> Self {
+        let out = |connector: Connector| ConnectorOut {
+            name: connector.name,
+            title: connector.title,
+            objects: connector.objects.into_keys().collect(),
+            webhook_scheme: connector.webhook_scheme,
         };
         Self {
             data: connectors.map(out).collect(),

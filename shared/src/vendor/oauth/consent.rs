@@ -160,7 +160,7 @@ pub async fn complete(
     }
 }
 
-fn oauth_of(connection: &Connection) -> Result<(&'static Connector, &'static OAuth2), ApiError> {
+fn oauth_of(connection: &Connection) -> Result<(&Connector, &OAuth2), ApiError> {
     let connector = connection.connector_data()?;
     match (&connector.auth.oauth2, connection.auth) {
         (Some(oauth), AuthKind::Oauth2) => Ok((connector, oauth)),
