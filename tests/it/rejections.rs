@@ -53,7 +53,7 @@ async fn each_refusal_is_explained_to_the_owner_and_not_to_the_sender() {
             b"{}".as_slice(),
             "bad_signature",
             "no signature",
-            "",
+            "made with another secret, or over a body that was changed",
         ),
         (
             good.clone(),
@@ -80,6 +80,9 @@ async fn each_refusal_is_explained_to_the_owner_and_not_to_the_sender() {
         assert_eq!(rejection["reason"], *reason, "{rejection}");
         assert!(text(&rejection["detail"]).contains(detail), "{rejection}");
         assert!(hints(rejection).contains(hint), "{rejection}");
+        // A clock that is right is no hint.
+        let is_late = hints(rejection).contains("behind ours");
+        assert_eq!(is_late, *reason == "stale", "{rejection}");
         assert_eq!(rejection["source_ip"], "127.0.0.1");
         assert_eq!(rejection["body_length"], body.len());
         assert_eq!(rejection["body_sha256"], sha256_hex(body));

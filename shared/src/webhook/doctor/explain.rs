@@ -40,7 +40,7 @@ pub fn explain<S: AsRef<[u8]>>(
     line(&mut text, "secrets", &format!("{} given", secrets.len()));
     let skew = clock_skew(wire, request.headers, now_unix_s);
     if let Some(skew) = &skew {
-        line(&mut text, "clock", skew);
+        line(&mut text, "clock", &skew.text);
     }
     let result = decide(scheme, request, secrets, vendor_keys, now_unix_s);
     match &result {
@@ -86,19 +86,26 @@ pub fn remarks<S: AsRef<[u8]>>(
 ) -> Vec<String> {
     let (_, wire) = select_wire(scheme, request.headers);
     // A signature's own time tells more than the error.
-    clock_skew(wire, request.headers, now_unix_s)
-        .or_else(|| outdated(error, now_unix_s))
-        .into_iter()
-        .chain(hints(
-            scheme,
-            wire,
-            request,
-            secrets,
-            vendor_keys,
-            now_unix_s,
-            error,
-        ))
-        .collect()
+    let time = match clock_skew(wire, request.headers, now_unix_s) {
+        Some(skew) => (!skew.is_tolerated).then_some(skew.text),
+        None => outdated(error, now_unix_s),
+    };
+    let hints = hints(
+        scheme,
+        wire,
+        request,
+        secrets,
+        vendor_keys,
+        now_unix_s,
+        error,
+    );
+    time.into_iter().chain(hints).collect()
+}
+
+/// How a signature's own time differs from ours.
+struct Skew {
+    text: String,
+    is_tolerated: bool,
 }
 
 fn decide<S: AsRef<[u8]>>(
@@ -133,7 +140,7 @@ fn found(headers: Headers<'_>, name: &str) -> String {
     }
 }
 
-fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<String> {
+fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<Skew> {
     let Proof::Signature(signature) = &wire.proof else {
         return None;
     };
@@ -147,22 +154,24 @@ fn clock_skew(wire: &Wire, headers: Headers<'_>, now_unix_s: i64) -> Option<Stri
         TimestampSource::Body { .. } => return None,
     };
     let Some(signed_ms) = timestamp::parse(rule, sent) else {
-        return Some(format!(
-            "the timestamp is not {}",
-            timestamp::expected(rule)
-        ));
+        return Some(Skew {
+            text: format!("the timestamp is not {}", timestamp::expected(rule)),
+            is_tolerated: false,
+        });
     };
     let signed_s = signed_ms.div_euclid(1_000);
     let skew_s = now_unix_s.saturating_sub(signed_s);
     let direction = if skew_s < 0 { "ahead of" } else { "behind" };
-    Some(format!(
+    let text = format!(
         "the timestamp is {} s {direction} ours ({} against {}), allowed are {} s behind and {} s ahead",
         skew_s.unsigned_abs(),
         utc(signed_s),
         utc(now_unix_s),
         rule.past_s,
         rule.future_s
-    ))
+    );
+    let is_tolerated = timestamp::check_fresh(rule, signed_ms, now_unix_s).is_ok();
+    Some(Skew { text, is_tolerated })
 }
 
 /// What is wrong with the time in a token, a certificate's message or a body.
@@ -249,6 +258,12 @@ fn hints<S: AsRef<[u8]>>(
             "it matches when the secret is read differently: this scheme wants {}",
             scheme.key_format.expected()
         ));
+    }
+    if hints.is_empty() {
+        hints.push(
+            "it is well formed: it was made with another secret, or over a body that was changed on its way"
+                .to_owned(),
+        );
     }
     hints
 }
