@@ -2,7 +2,7 @@
 
 pub(super) mod dispatched;
 mod horizons;
-mod mutations;
+pub(crate) mod mutations;
 mod round_trip;
 mod vectors;
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::webhook::tests::mutations::rounds;
 
 const ROOT: &[Text] = &[Borrowed("")];
 const EVENTS: &[Text] = &[Borrowed("/data/events")];
@@ -135,7 +136,8 @@ proptest! {
     }
 }
 
-/// Damaged batches, from a fixed seed: never a panic, and whatever is cut is JSON again.
+/// The splitter's fuzz target. Damaged batches, from a fixed seed: never a panic, and whatever is cut is JSON
+/// again. `PORTICO_FUZZ_ROUNDS` runs it for longer.
 #[test]
 fn no_bytes_make_it_panic_or_cut_what_is_not_json() {
     let sound = br#"{"data":{"events":[{"id":"1","t":[1,2]},"x",null,{"data":{"events":[1]}}]},"n":-1.5e3}"#;
@@ -148,7 +150,7 @@ fn no_bytes_make_it_panic_or_cut_what_is_not_json() {
     };
     let letters = b"[]{}\",:\\0e-. \n\xff\x00ntf/~";
     let mut cut = 0;
-    for _ in 0..20_000 {
+    for _ in 0..300 * rounds() {
         let mut body = sound.to_vec();
         for _ in 0..next(4) {
             let at = next(body.len());

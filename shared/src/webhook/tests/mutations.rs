@@ -26,7 +26,7 @@ struct Sent {
 
 #[test]
 fn a_bent_request_verifies_only_if_nothing_that_is_signed_was_bent() {
-    let rounds = number("PORTICO_FUZZ_ROUNDS").unwrap_or(60);
+    let rounds = rounds();
     let seed = number("PORTICO_SEED").unwrap_or(20_251_009);
     eprintln!("the seed is {seed}; PORTICO_SEED={seed} runs it again");
     let mut chance = Chance(seed | 1);
@@ -272,6 +272,11 @@ impl Chance {
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % bound.max(1) as u64).unwrap()
     }
+}
+
+/// How long the fuzz targets run.
+pub(crate) fn rounds() -> u64 {
+    number("PORTICO_FUZZ_ROUNDS").unwrap_or(60)
 }
 
 #[expect(
