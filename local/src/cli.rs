@@ -21,6 +21,7 @@ use crate::platform::{LOOPBACK, Options, Platform, Pumps, Source, Storage, data}
 use crate::progress::Progress;
 use crate::pump::Redeliver;
 use crate::registry::Registry;
+use crate::witness::Witness;
 
 /// Runs the whole platform on this machine.
 #[derive(Debug, Parser)]
@@ -151,6 +152,7 @@ async fn run(run: Run) -> anyhow::Result<()> {
         vendors_url: None,
         simulated_vendors: !run.no_vendors,
         progress: progress.clone(),
+        witness: Witness::default(),
     };
     let start = async {
         let platform = Platform::start(options).await?;

@@ -1,5 +1,5 @@
 //! The door every function's AWS call goes through. It denies what the template does not allow, lets tests
-//! order faults, counts, and passes the rest on unchanged.
+//! order faults, counts, tells the witness, and passes the rest on unchanged.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::access::{self, Access};
 use crate::fault::{Answer, Faults};
 use crate::upstream::Upstream;
+use crate::witness::{Sight, Witness};
 
 /// DynamoDB takes 16 MB; nothing it may do with more.
 const BODY_LIMIT: usize = 17 * 1024 * 1024;
@@ -30,15 +31,23 @@ pub struct Front {
     access: Arc<Access>,
     faults: Faults,
     calls: Calls,
+    witness: Witness,
     upstream: Upstream,
 }
 
 impl Front {
-    pub fn new(access: Arc<Access>, faults: Faults, calls: Calls, upstream: Upstream) -> Self {
+    pub fn new(
+        access: Arc<Access>,
+        faults: Faults,
+        calls: Calls,
+        witness: Witness,
+        upstream: Upstream,
+    ) -> Self {
         Self {
             access,
             faults,
             calls,
+            witness,
             upstream,
         }
     }
@@ -83,12 +92,16 @@ async fn handle(State(front): State<Front>, request: Request<Body>) -> Response 
     let binary = binary.as_deref();
     if let Some(binary) = binary {
         front.calls.count(binary, operation);
-        if let Err(message) = front.access.check(binary, &access::needs(&target, &body)) {
+        let needs = access::needs(&target, &body);
+        if let Err(message) = front.access.check(binary, &needs) {
             return refuse(
                 StatusCode::BAD_REQUEST,
                 "com.amazon.coral.service#AccessDeniedException",
                 &message,
             );
+        }
+        for need in &needs {
+            front.witness.see(Sight::Call { binary, need });
         }
     }
     let fault = front.faults.strike(binary, operation, &body);

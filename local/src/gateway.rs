@@ -27,6 +27,7 @@ use crate::gateway::route::Routes;
 use crate::progress::Progress;
 use crate::server::Peer;
 use crate::template::FunctionSpec;
+use crate::witness::{Sight, Witness};
 
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -40,6 +41,7 @@ pub struct Gateway {
     faults: Faults,
     clock: Clock,
     progress: Progress,
+    witness: Witness,
     port: u16,
 }
 
@@ -50,6 +52,7 @@ impl Gateway {
         faults: Faults,
         clock: Clock,
         progress: Progress,
+        witness: Witness,
         port: u16,
     ) -> Self {
         let routes = specs.iter().flat_map(|spec| {
@@ -63,6 +66,7 @@ impl Gateway {
             faults,
             clock,
             progress,
+            witness,
             port,
         }
     }
@@ -107,6 +111,11 @@ async fn handle(State(gateway): State<Gateway>, request: Request<Body>) -> Respo
     let request_id = context.request_id.clone();
     let event = event::build(&parts, &body, &context);
     let mut response = gateway.invoke(chosen.binary, event).await;
+    gateway.witness.see(Sight::Answer {
+        method: parts.method.as_str(),
+        path: &path,
+        status: response.status(),
+    });
     if let Ok(request_id) = request_id.parse() {
         response.headers_mut().insert("apigw-requestid", request_id);
     }

@@ -30,6 +30,7 @@ pub mod template;
 pub mod upstream;
 pub mod vendor_hosts;
 pub mod vendors;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;

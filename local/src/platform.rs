@@ -71,7 +71,7 @@ impl Platform {
             Storage::Memory => None,
             Storage::Dir(path) => Some(DataDirectory::open(path)?),
         };
-        let doors = Doors::new(&template);
+        let doors = Doors::new(&template, options.witness.clone());
         let tables = TableStore::start(&options, &template, data.as_ref(), &doors).await?;
         let place = place(&options.storage, options.dynamodb_url.as_ref());
         steps.done("dynamodb", &format!("{place}  {}", tables.front.url()));
@@ -139,6 +139,7 @@ impl Platform {
             doors.faults.clone(),
             options.clock.clone(),
             options.progress.clone(),
+            options.witness.clone(),
             port,
         );
         let gateway = Server::start(listener, gateway.router())?;

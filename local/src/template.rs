@@ -73,6 +73,8 @@ pub struct Statement {
     pub effect: Effect,
     pub actions: Vec<String>,
     pub resources: Vec<String>,
+    /// Never on a table or a queue.
+    pub condition: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -79,7 +79,7 @@ impl App {
         let calls = Calls::default();
         let kms = service(&sdk, &config, "KMS");
         let counted = calls.clone();
-        let master = MasterKey::new(config.master_key()?, move || {
+        let master = MasterKey::new(config.master_key()?, calls.clone(), move || {
             let builder = aws_sdk_kms::config::Builder::from(&kms);
             aws_sdk_kms::Client::from_conf(builder.interceptor(counted).build())
         })?;

@@ -17,6 +17,8 @@ use shared::webhook::{
     sign::{Outgoing, dispatch, sign},
 };
 
+use crate::sightings;
+
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const SECRET: &str = "whsec_c2VjcmV0LW9mLXRoZS1lbmRwb2ludC0wMDAx";
 
@@ -28,6 +30,7 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) struct Stack {
     pub(crate) platform: Platform,
     registry: Registry,
+    _keys: sightings::Keys,
     http: reqwest::Client,
 }
 
@@ -56,10 +59,13 @@ impl Stack {
         options
             .parameters
             .insert("SignInsPerMinute".to_owned(), "1000000".to_owned());
+        options.witness = sightings::witness();
         change(&mut options);
         let platform = Platform::start(options).await.expect("the platform starts");
+        sightings::started(platform.template());
         Self {
             platform,
+            _keys: sightings::Keys(registry.clone()),
             registry,
             http: plain_client(),
         }

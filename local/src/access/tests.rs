@@ -14,6 +14,7 @@ fn statement(effect: Effect, action: &str, resource: &str) -> Statement {
         effect,
         actions: vec![action.to_owned()],
         resources: vec![resource.to_owned()],
+        condition: None,
     }
 }
 

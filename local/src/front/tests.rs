@@ -12,6 +12,7 @@ use crate::front::{Calls, Front};
 use crate::server::{self, Server};
 use crate::template::Template;
 use crate::testing::{SMALL, answering, call, small};
+use crate::witness::Witness;
 
 const GET: &str = "DynamoDB_20120810.GetItem";
 const PUT: &str = "DynamoDB_20120810.PutItem";
@@ -138,7 +139,13 @@ async fn what_the_store_answers_is_passed_on_unchanged() {
     let template = Template::parse(SMALL, &BTreeMap::new(), "").unwrap();
     let access = Arc::new(Access::new(&template.functions, &template.tables));
     let upstream = answering(StatusCode::IM_A_TEAPOT, r#"{"answer": 1}"#);
-    let front = Front::new(access, Faults::default(), Calls::default(), upstream);
+    let front = Front::new(
+        access,
+        Faults::default(),
+        Calls::default(),
+        Witness::default(),
+        upstream,
+    );
     let server = Server::start(server::bind(0).await.unwrap(), front.router()).unwrap();
     let answer = call(&server.url(), "LOCAL-door", GET, key()).await;
     assert_eq!(answer, (StatusCode::IM_A_TEAPOT, json!({"answer": 1})));

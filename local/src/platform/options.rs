@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::function::Launch;
 use crate::progress::Progress;
 use crate::pump::Redeliver;
+use crate::witness::Witness;
 
 /// This machine: where the servers of a developer and of tests are.
 pub const LOOPBACK: &str = "127.0.0.0/8,::1/128";
@@ -32,6 +33,7 @@ pub struct Options {
     pub simulated_vendors: bool,
     pub launch: Launch,
     pub progress: Progress,
+    pub witness: Witness,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +73,7 @@ impl Options {
             simulated_vendors: true,
             launch,
             progress: Progress::silent(),
+            witness: Witness::default(),
         }
     }
 }

@@ -17,12 +17,14 @@ use crate::server::{self, Server};
 use crate::sqs::{self, SqsServer};
 use crate::template::Template;
 use crate::upstream::Upstream;
+use crate::witness::Witness;
 
 /// What both fronts share.
 pub(super) struct Doors {
     access: Arc<Access>,
     pub(super) faults: Faults,
     pub(super) calls: Calls,
+    witness: Witness,
 }
 
 /// The embedded engine, if that is what serves the tables, and its front.
@@ -39,17 +41,19 @@ pub(super) struct QueueStore {
 }
 
 impl Doors {
-    pub(super) fn new(template: &Template) -> Self {
+    pub(super) fn new(template: &Template, witness: Witness) -> Self {
         Self {
             access: Arc::new(Access::new(&template.functions, &template.tables)),
             faults: Faults::default(),
             calls: Calls::default(),
+            witness,
         }
     }
 
     fn before(&self, upstream: &Upstream) -> Router {
         let (access, faults) = (self.access.clone(), self.faults.clone());
-        Front::new(access, faults, self.calls.clone(), upstream.clone()).router()
+        let (calls, witness) = (self.calls.clone(), self.witness.clone());
+        Front::new(access, faults, calls, witness, upstream.clone()).router()
     }
 }
 

@@ -126,5 +126,6 @@ fn read(fields: &Map<String, Value>) -> anyhow::Result<Statement> {
         effect,
         actions,
         resources: texts("Resource")?,
+        condition: fields.get("Condition").cloned(),
     })
 }

@@ -214,7 +214,8 @@ impl KeyringCache {
 impl Keyring {
     /// Keys for tests of what needs a keyring and no store.
     pub(crate) async fn for_tests() -> Self {
-        let master = MasterKey::Local(Box::new(SealingKey::new(&[7; 32]).unwrap()));
+        let key = SealingKey::new(&[7; 32]).unwrap();
+        let master = MasterKey::Local(Box::new(key), crate::telemetry::Calls::default());
         let row = Self::generate(&master, IdGen::default(), Timestamp::UNIX_EPOCH)
             .await
             .unwrap();

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::MasterKeyConfig,
     seal::{self, Purpose, Sealed, SealingKey},
+    telemetry::Calls,
 };
 
 /// KMS encryption context: a wrapped key opens only for this use, and the template's policy names it.
@@ -20,8 +21,12 @@ const OWNER: &str = "platform";
 type KmsClient = LazyLock<aws_sdk_kms::Client, Box<dyn FnOnce() -> aws_sdk_kms::Client + Send>>;
 
 pub(crate) enum MasterKey {
-    Kms { client: KmsClient, key_id: String },
-    Local(Box<SealingKey>),
+    Kms {
+        client: KmsClient,
+        key_id: String,
+    },
+    /// Counts the calls that KMS would have had.
+    Local(Box<SealingKey>, Calls),
 }
 
 /// A 256-bit key and its wrapped form.
@@ -33,6 +38,7 @@ pub(crate) struct NewKey {
 impl MasterKey {
     pub(crate) fn new(
         config: MasterKeyConfig,
+        calls: Calls,
         kms: impl FnOnce() -> aws_sdk_kms::Client + Send + 'static,
     ) -> anyhow::Result<Self> {
         match config {
@@ -40,7 +46,7 @@ impl MasterKey {
                 client: LazyLock::new(Box::new(kms)),
                 key_id,
             }),
-            MasterKeyConfig::Local(key) => Ok(Self::Local(Box::new(SealingKey::new(&key)?))),
+            MasterKeyConfig::Local(key) => Ok(Self::Local(Box::new(SealingKey::new(&key)?), calls)),
         }
     }
 
@@ -63,7 +69,8 @@ impl MasterKey {
                     wrapped: STANDARD.encode(wrapped),
                 })
             }
-            Self::Local(master) => {
+            Self::Local(master, calls) => {
+                calls.count("KMS.GenerateDataKey".to_owned());
                 let plain = Zeroizing::new(seal::random::<32>());
                 let wrapped = master.seal(Purpose::RootKey, OWNER, &*plain)?;
                 Ok(NewKey {
@@ -91,7 +98,8 @@ impl MasterKey {
                     .context("unwrap the root key with KMS")?;
                 key_bytes(answer.plaintext().context("KMS gave no key")?.as_ref())
             }
-            Self::Local(master) => {
+            Self::Local(master, calls) => {
+                calls.count("KMS.Decrypt".to_owned());
                 let sealed: Sealed<[u8; 32]> = serde_json::from_str(wrapped)?;
                 let plain = master
                     .open(Purpose::RootKey, OWNER, &sealed)
