@@ -20,9 +20,11 @@ pub enum Sight<'a> {
     },
 }
 
+type See = dyn Fn(Sight<'_>) + Send + Sync;
+
 /// By default nobody.
 #[derive(Clone, Default)]
-pub struct Witness(Option<Arc<dyn Fn(Sight<'_>) + Send + Sync>>);
+pub struct Witness(Option<Arc<See>>);
 
 impl Witness {
     pub fn new(see: impl Fn(Sight<'_>) + Send + Sync + 'static) -> Self {

@@ -59,7 +59,7 @@ async fn each_function_notes_the_use_of_an_api_key() {
 }
 
 async fn keyed(client: &Client, path: &str, body: &Value) -> Answer {
-    let headers = [("idempotency-key", "the-same")];
+    let headers = [("idempotency-key", path)];
     let body = Some(body.clone());
     client.request(Method::POST, path, body, &headers).await
 }

@@ -36,7 +36,7 @@ struct Sightings {
     written: Mutex<(File, BTreeSet<String>)>,
 }
 
-/// Tells the platform's witness what the template allows, and returns the witness.
+/// Whom a platform tells what happens on it.
 pub(crate) fn witness() -> Witness {
     match LazyLock::force(&SIGHTINGS) {
         None => Witness::default(),

@@ -1,5 +1,6 @@
 //! Sign-up, sign-in, refresh and sign-out; the public keys; whether the platform is up.
 
+mod docs;
 mod sessions;
 mod sso;
 mod views;
@@ -24,7 +25,7 @@ use crate::views::{
 };
 
 pub fn routes() -> Routes {
-    Routes::new()
+    docs::add_to(Routes::new())
         .with(routes!(register))
         .with(routes!(login))
         .with(routes!(refresh))
