@@ -37,10 +37,10 @@ pub(super) async fn disable(
         let notice = Notice {
             event,
             kind: DISABLED,
+            // Without the URL, which may hold a key: this goes to somebody else.
             data: json!({
                 "destination_id": from.value.id,
                 "name": from.value.name,
-                "url": from.value.url,
                 "reason": reason,
             }),
             except: Some(from.value.id),
