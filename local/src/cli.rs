@@ -1,6 +1,7 @@
 //! The local command. It says what it does line by line, and ends with 0 exactly when all went well.
 
 mod audit;
+mod environments;
 mod send;
 mod verify;
 
@@ -79,6 +80,9 @@ struct Run {
     /// The SAM template that everything is created from.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
+    /// Write what each function is started with here, as JSON; see docs/sam-local.md.
+    #[arg(long, value_name = "FILE")]
+    environments: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -157,6 +161,9 @@ async fn run(run: Run) -> anyhow::Result<()> {
     let start = async {
         let platform = Platform::start(options).await?;
         platform.warm().await?;
+        if let Some(path) = &run.environments {
+            environments::write(&platform, path)?;
+        }
         anyhow::Ok(platform)
     };
     let platform = tokio::select! {
