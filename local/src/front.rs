@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::access::{self, Access};
 use crate::fault::{Answer, Faults};
+use crate::sts::{Session, Sessions};
 use crate::upstream::Upstream;
 use crate::witness::{Sight, Witness};
 
@@ -29,6 +30,7 @@ pub struct Calls {
 #[derive(Clone, Debug)]
 pub struct Front {
     access: Arc<Access>,
+    sessions: Sessions,
     faults: Faults,
     calls: Calls,
     witness: Witness,
@@ -38,6 +40,7 @@ pub struct Front {
 impl Front {
     pub fn new(
         access: Arc<Access>,
+        sessions: Sessions,
         faults: Faults,
         calls: Calls,
         witness: Witness,
@@ -45,6 +48,7 @@ impl Front {
     ) -> Self {
         Self {
             access,
+            sessions,
             faults,
             calls,
             witness,
@@ -63,7 +67,7 @@ impl Calls {
         std::mem::take(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn count(&self, binary: &str, operation: &str) {
+    pub(crate) fn count(&self, binary: &str, operation: &str) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *counts
             .entry((binary.to_owned(), operation.to_owned()))
@@ -87,22 +91,36 @@ async fn handle(State(front): State<Front>, request: Request<Body>) -> Response 
     let operation = target
         .split_once('.')
         .map_or(target.as_str(), |(_, operation)| operation);
-    let key = access_key_id(header(&parts.headers, AUTHORIZATION.as_str()));
-    let binary = key.and_then(access::binary_of).map(str::to_owned);
-    let binary = binary.as_deref();
+    let caller = match front.caller(&parts.headers) {
+        Ok(caller) => caller,
+        Err((code, message)) => {
+            let kind = format!("com.amazon.coral.service#{code}");
+            return refuse(StatusCode::BAD_REQUEST, &kind, message);
+        }
+    };
+    let binary = caller.binary();
     if let Some(binary) = binary {
         front.calls.count(binary, operation);
-        let needs = access::needs(&target, &body);
-        if let Err(message) = front.access.check(binary, &needs) {
-            return refuse(
-                StatusCode::BAD_REQUEST,
-                "com.amazon.coral.service#AccessDeniedException",
-                &message,
-            );
-        }
-        for need in &needs {
-            front.witness.see(Sight::Call { binary, need });
-        }
+    }
+    let needs = match &caller {
+        Caller::Operator => Vec::new(),
+        Caller::Function(_) | Caller::Session(_) => front.access.needs(&target, &body),
+    };
+    let checked = match &caller {
+        Caller::Operator => Ok(()),
+        Caller::Function(binary) => front.access.check(binary, &needs),
+        Caller::Session(session) => front.access.check_session(session, &needs),
+    };
+    if let Err(message) = checked {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "com.amazon.coral.service#AccessDeniedException",
+            &message,
+        );
+    }
+    let role = caller.role();
+    for need in &needs {
+        front.witness.see(Sight::Call { role: &role, need });
     }
     let fault = front.faults.strike(binary, operation, &body);
     match fault {
@@ -117,6 +135,49 @@ async fn handle(State(front): State<Front>, request: Request<Body>) -> Response 
                 front.faults.crashes().crash(binary);
             }
             answer_json(status, &error)
+        }
+    }
+}
+
+/// Who signs.
+enum Caller {
+    /// The owner of the machine: not checked.
+    Operator,
+    Function(String),
+    /// A function in a role that it has taken on.
+    Session(Session),
+}
+
+impl Caller {
+    /// The role whose permissions the caller has: a function's own by its binary, with `/tenant` its other.
+    fn role(&self) -> String {
+        match self {
+            Self::Operator => String::new(),
+            Self::Function(binary) => binary.clone(),
+            Self::Session(session) => format!("{}/tenant", session.binary),
+        }
+    }
+
+    fn binary(&self) -> Option<&str> {
+        match self {
+            Self::Operator => None,
+            Self::Function(binary) => Some(binary),
+            Self::Session(session) => Some(&session.binary),
+        }
+    }
+}
+
+impl Front {
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller, (&'static str, &'static str)> {
+        let Some(key) = access_key_id(header(headers, AUTHORIZATION.as_str())) else {
+            return Ok(Caller::Operator);
+        };
+        if let Some(binary) = access::binary_of(key) {
+            return Ok(Caller::Function(binary.to_owned()));
+        }
+        match header(headers, "x-amz-security-token") {
+            "" => Ok(Caller::Operator),
+            token => self.sessions.find(key, token).map(Caller::Session),
         }
     }
 }
@@ -145,7 +206,7 @@ async fn forward(upstream: &Upstream, parts: http::request::Parts, body: bytes::
 }
 
 /// The key id inside `AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, …`.
-fn access_key_id(authorization: &str) -> Option<&str> {
+pub(crate) fn access_key_id(authorization: &str) -> Option<&str> {
     let (_, credential) = authorization.split_once("Credential=")?;
     credential.split_once('/').map(|(key, _)| key)
 }

@@ -1,5 +1,5 @@
 //! The platform on one machine: what `template.yaml` declares, running in this process. In reading order:
-//! the template; the stores (`dynamodb`, `sqs`, `queues`) and the door to them (`front`, `access`, `fault`);
+//! the template; the stores (`dynamodb`, `sqs`, `queues`) and the door to them (`front`, `access`, `sts`, `fault`);
 //! functions and what calls them (`gateway`, `pump`); what tests do to them (`crash`, `chance`); and all of it
 //! together (`platform`, `cli`).
 
@@ -26,6 +26,7 @@ pub mod queues;
 pub mod registry;
 pub mod server;
 pub mod sqs;
+pub mod sts;
 pub mod template;
 pub mod upstream;
 pub mod vendor_hosts;

@@ -48,6 +48,7 @@ pub struct Platform {
     functions: Arc<Functions>,
     queues: QueueStore,
     tables: TableStore,
+    sts: Server,
     vendors: Server,
     template: Template,
     clock: Clock,
@@ -71,7 +72,8 @@ impl Platform {
             Storage::Memory => None,
             Storage::Dir(path) => Some(DataDirectory::open(path)?),
         };
-        let doors = Doors::new(&template, options.witness.clone());
+        let doors = Doors::new(&template, options.clock.clone(), options.witness.clone());
+        let sts = doors.start_sts().await?;
         let tables = TableStore::start(&options, &template, data.as_ref(), &doors).await?;
         let place = place(&options.storage, options.dynamodb_url.as_ref());
         steps.done("dynamodb", &format!("{place}  {}", tables.front.url()));
@@ -81,8 +83,12 @@ impl Platform {
         steps.done("sqs", &format!("{place}  {sqs_url}"));
 
         let port = listener.local_addr()?.port();
-        let mut common =
-            environment::common(&tables.front.url(), &sqs_url, port, &options.egress_allow);
+        let urls = environment::Urls {
+            dynamodb: &tables.front.url(),
+            sqs: &sqs_url,
+            sts: &sts.url(),
+        };
+        let mut common = environment::common(urls, port, &options.egress_allow);
         common.extend([DataDirectory::key_variable(data.as_ref())?]);
         let stand_ins = match options.simulated_vendors {
             true => vendors::router(&options.clock).merge(vendor_hosts::router()),
@@ -151,6 +157,7 @@ impl Platform {
             functions,
             queues,
             tables,
+            sts,
             vendors,
             template,
             clock: options.clock,
@@ -178,6 +185,11 @@ impl Platform {
     /// The checked endpoint, as `dynamodb_url`.
     pub fn sqs_url(&self) -> String {
         self.queues.front.url()
+    }
+
+    /// Where functions take their roles for tenants' data on.
+    pub fn sts_url(&self) -> String {
+        self.sts.url()
     }
 
     pub fn template(&self) -> &Template {
@@ -269,6 +281,7 @@ impl Platform {
         self.functions.stop();
         self.queues.stop().await;
         self.tables.stop().await;
+        self.sts.stop().await;
         self.vendors.stop().await;
     }
 }
@@ -350,6 +363,7 @@ fn summary(template: &Template) -> String {
         functions,
         tables,
         queues,
+        roles: _,
     } = template;
     format!(
         "{} functions, {} tables, {} queues",

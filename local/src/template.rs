@@ -4,6 +4,7 @@
 mod document;
 mod function;
 mod policy;
+mod role;
 mod scope;
 mod storage;
 
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::template::scope::Scope;
 
 pub use crate::template::scope::function_arn;
+pub(crate) use crate::template::scope::role_arn;
 
 /// The account that every local ARN carries.
 pub const ACCOUNT: &str = "000000000000";
@@ -28,6 +30,7 @@ pub struct Template {
     pub functions: Vec<FunctionSpec>,
     pub tables: Vec<TableSpec>,
     pub queues: Vec<QueueSpec>,
+    pub roles: Vec<RoleSpec>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,13 +71,45 @@ pub struct ScheduleSpec {
     pub every: Duration,
 }
 
+/// A role that others take on.
+#[derive(Clone, Debug)]
+pub struct RoleSpec {
+    pub logical_id: String,
+    pub arn: String,
+    /// Who may take it on, and on what conditions; the principals stand in the place of resources.
+    pub trust: Vec<Statement>,
+    pub statements: Vec<Statement>,
+    pub boundary: Option<Vec<Statement>>,
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Statement {
     pub effect: Effect,
     pub actions: Vec<String>,
     pub resources: Vec<String>,
-    /// Never on a table or a queue.
+    /// All of them must hold.
+    pub conditions: Vec<Condition>,
+    /// The block as the template has it, where it is about what is not checked here.
     pub condition: Option<Value>,
+}
+
+/// One line of a `Condition` block.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Condition {
+    pub operator: Operator,
+    pub key: String,
+    pub values: Vec<String>,
+}
+
+/// The operators of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+/// that the template uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operator {
+    StringEquals,
+    StringLike,
+    ForAllValuesStringEquals,
+    ForAllValuesStringLike,
+    Null,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -193,6 +228,7 @@ impl Template {
             functions: Vec::new(),
             tables: Vec::new(),
             queues: Vec::new(),
+            roles: Vec::new(),
         };
         for (logical_id, resource) in scope.resources() {
             if !scope.is_created(logical_id)? {
@@ -220,6 +256,12 @@ impl Template {
                     template.queues.push(
                         storage::queue(scope.queue_name(logical_id)?, &properties).context(at)?,
                     );
+                }
+                "AWS::IAM::Role" => {
+                    let properties = resolve_properties(&scope, &properties(resource), logical_id)?;
+                    template
+                        .roles
+                        .push(role::read(&scope, logical_id, &properties).context(at)?);
                 }
                 "AWS::Serverless::HttpApi" => check_api(&properties(resource)).context(at)?,
                 other if WITHOUT_COUNTERPART.iter().any(|(kind, _)| *kind == other) => {}

@@ -10,8 +10,9 @@ use crate::access::Need;
 /// Something that happened on the platform.
 #[derive(Clone, Copy, Debug)]
 pub enum Sight<'a> {
-    /// A function made a call that the template allows, and this is a part of it.
-    Call { binary: &'a str, need: &'a Need },
+    /// A function made a call that the template allows its role, and this is a part of it. The role for tenants' data is
+    /// the binary's name with `/tenant`.
+    Call { role: &'a str, need: &'a Need },
     /// The gateway gave this answer.
     Answer {
         method: &'a str,

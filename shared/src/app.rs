@@ -84,7 +84,13 @@ impl App {
             aws_sdk_kms::Client::from_conf(builder.interceptor(counted).build())
         })?;
         Ok(Self(Arc::new(Parts {
-            db: Db::new(&service(&sdk, &config, "DYNAMODB"), &config, calls.clone()),
+            db: Db::new(
+                service(&sdk, &config, "DYNAMODB"),
+                service(&sdk, &config, "STS"),
+                &config,
+                clock.clone(),
+                calls.clone(),
+            ),
             queue: Queue::new(
                 service(&sdk, &config, "SQS"),
                 &config,

@@ -101,6 +101,11 @@ impl Config {
         self.required("PORTICO_DELIVERIES_DEAD_LETTER_QUEUE_URL")
     }
 
+    /// The role that the function takes on for one tenant's data.
+    pub fn tenant_role_arn(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_TENANT_ROLE_ARN")
+    }
+
     /// The URL of the queue that an event source's ARN names, among those that the function knows.
     pub fn queue_url(&self, arn: &str) -> Option<&str> {
         let name = arn.rsplit(':').next()?;

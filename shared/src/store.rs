@@ -35,6 +35,7 @@ mod stretch;
 mod tenant;
 mod trail;
 mod user;
+mod wall;
 
 pub use api_key::{ApiKey, MadeApiKey, NewApiKey};
 pub use audit_log::{InclusionProof, SealedPart};
@@ -103,6 +104,8 @@ use crate::{
 /// `Job::open` and, for a sign-in that has proved its password, `access::sign_in`.
 pub struct TenantStore {
     app: App,
+    /// With the tenant's own credentials: see `wall`.
+    db: Db,
     tenant: TenantId,
     actor: Actor,
     origin: Origin,
@@ -119,6 +122,7 @@ impl TenantStore {
     ) -> Self {
         Self {
             app: app.clone(),
+            db: app.db.of(tenant),
             tenant,
             actor,
             origin,
@@ -136,6 +140,6 @@ impl TenantStore {
     }
 
     pub(crate) fn db(&self) -> &Db {
-        &self.app.db
+        &self.db
     }
 }

@@ -71,6 +71,11 @@ impl Stack {
         }
     }
 
+    /// A client of this machine's servers, for calls that no [`Client`] makes.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     pub(crate) fn anonymous(&self) -> Client {
         self.client(None)
     }

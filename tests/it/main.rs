@@ -68,4 +68,6 @@ mod users;
 mod vendor_keys;
 mod vendor_server;
 mod waits;
+mod wall;
+mod wall_policies;
 mod webhooks;

@@ -15,7 +15,7 @@ use local::{
     witness::{Sight, Witness},
 };
 
-use crate::routes;
+use crate::{routes, wall};
 
 /// Actions of Lambda's poller, with the function's role:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
@@ -47,10 +47,14 @@ pub(crate) fn witness() -> Witness {
 /// What the template allows, and what AWS does in a function's name.
 pub(crate) fn started(template: &Template) {
     if let Some(sightings) = &*SIGHTINGS {
-        template
-            .functions
-            .iter()
-            .for_each(|function| sightings.may(function));
+        for function in &template.functions {
+            sightings.may(&function.binary, &function.statements);
+            sightings.polls(function);
+        }
+        for role in &template.roles {
+            let role_of = format!("{}/tenant", wall::binary(role));
+            sightings.may(&role_of, &role.statements);
+        }
     }
 }
 
@@ -93,9 +97,9 @@ impl Sightings {
 
     fn see(&self, sight: Sight<'_>) {
         match sight {
-            Sight::Call { binary, need } => {
+            Sight::Call { role, need } => {
                 let resource = name(&need.resource);
-                self.keep(&format!("call {binary} {} {resource}", need.action));
+                self.keep(&format!("call {role} {} {resource}", need.action));
             }
             Sight::Answer {
                 method,
@@ -109,23 +113,26 @@ impl Sightings {
         }
     }
 
-    fn may(&self, function: &FunctionSpec) {
-        let binary = &function.binary;
-        let allows = function.statements.iter();
+    fn may(&self, role: &str, statements: &[Statement]) {
+        let allows = statements.iter();
         for statement in allows.filter(|statement| statement.effect == Effect::Allow) {
             for (action, resource) in pairs(statement) {
                 let way = way(statement);
-                self.keep(&format!("may {binary} {action} {}{way}", name(resource)));
+                self.keep(&format!("may {role} {action} {}{way}", name(resource)));
                 if action.starts_with("dynamodb:") {
                     for action in VIA_DYNAMODB {
-                        self.keep(&format!("call {binary} {action} MasterKey via-dynamodb"));
+                        self.keep(&format!("call {role} {action} MasterKey via-dynamodb"));
                     }
                 }
             }
         }
+    }
+
+    fn polls(&self, function: &FunctionSpec) {
         for trigger in &function.queues {
             for action in POLLER {
-                self.keep(&format!("call {binary} {action} {}", trigger.queue));
+                let (binary, queue) = (&function.binary, &trigger.queue);
+                self.keep(&format!("call {binary} {action} {queue}"));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::access::{Access, Need, access_key_id, binary_of, matches, needs};
+use crate::access::{Access, Need, Schemas, access_key_id, binary_of, matches, needs};
 use crate::template::{Effect, FunctionSpec, Statement, Template};
 use crate::testing::{SMALL, project_template};
 
@@ -15,12 +15,13 @@ fn statement(effect: Effect, action: &str, resource: &str) -> Statement {
         actions: vec![action.to_owned()],
         resources: vec![resource.to_owned()],
         condition: None,
+        conditions: Vec::new(),
     }
 }
 
 fn access(statements: Vec<Statement>, boundary: Option<Vec<Statement>>) -> Access {
-    Access::new(
-        &[FunctionSpec {
+    Access::new(&Template {
+        functions: vec![FunctionSpec {
             logical_id: "F".to_owned(),
             binary: "f".to_owned(),
             timeout_s: 3,
@@ -32,19 +33,22 @@ fn access(statements: Vec<Statement>, boundary: Option<Vec<Statement>>) -> Acces
             statements,
             boundary,
         }],
-        &[],
-    )
+        tables: Vec::new(),
+        queues: Vec::new(),
+        roles: Vec::new(),
+    })
 }
 
 fn need(action: &str, resource: &str) -> Need {
     Need {
         action: action.to_owned(),
         resource: resource.to_owned(),
+        leading_keys: None,
     }
 }
 
 fn needed(target: &str, body: &Value) -> Vec<(String, String)> {
-    let needs = needs(target, body.to_string().as_bytes());
+    let needs = needs(&Schemas::default(), target, body.to_string().as_bytes());
     needs
         .into_iter()
         .map(|need| {
@@ -145,7 +149,7 @@ fn a_tables_own_policy_denies_what_a_function_was_allowed() {
         "dynamodb:PutItem",
         "arn:aws:dynamodb:us-east-1:000000000000:table/Things",
     );
-    let access = |template: &Template| Access::new(&template.functions, &template.tables);
+    let access = |template: &Template| Access::new(template);
     assert!(
         access(&template)
             .check("door", std::slice::from_ref(&put))
@@ -162,8 +166,9 @@ fn a_tables_own_policy_denies_what_a_function_was_allowed() {
 #[test]
 fn an_index_is_a_resource_of_its_own() {
     let template = Template::parse(SMALL, &BTreeMap::new(), "").unwrap();
-    let access = Access::new(&template.functions, &template.tables);
-    let query = |index: Value| needs("DynamoDB_20120810.Query", index.to_string().as_bytes());
+    let access = Access::new(&template);
+    let query =
+        |index: Value| access.needs("DynamoDB_20120810.Query", index.to_string().as_bytes());
     assert!(
         access
             .check(
@@ -182,7 +187,7 @@ fn an_index_is_a_resource_of_its_own() {
 #[test]
 fn no_function_of_the_project_may_change_the_audit_log() {
     let template = Template::parse(&project_template(), &BTreeMap::new(), "").unwrap();
-    let access = Access::new(&template.functions, &template.tables);
+    let access = Access::new(&template);
     for function in &template.functions {
         for operation in ["UpdateItem", "DeleteItem", "BatchWriteItem", "Scan"] {
             let need = need(

@@ -7,9 +7,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::access::Access;
+use crate::clock::Clock;
 use crate::fault::{Answer, Fault, Faults};
 use crate::front::{Calls, Front};
 use crate::server::{self, Server};
+use crate::sts::Sessions;
 use crate::template::Template;
 use crate::testing::{SMALL, answering, call, small};
 use crate::witness::Witness;
@@ -137,10 +139,12 @@ async fn calls_are_counted_by_function_and_operation() {
 #[tokio::test]
 async fn what_the_store_answers_is_passed_on_unchanged() {
     let template = Template::parse(SMALL, &BTreeMap::new(), "").unwrap();
-    let access = Arc::new(Access::new(&template.functions, &template.tables));
+    let access = Arc::new(Access::new(&template));
     let upstream = answering(StatusCode::IM_A_TEAPOT, r#"{"answer": 1}"#);
+    let sessions = Sessions::new(Clock::new());
     let front = Front::new(
         access,
+        sessions,
         Faults::default(),
         Calls::default(),
         Witness::default(),

@@ -6,18 +6,22 @@ use crate::access;
 use crate::queues::Queues;
 use crate::template::{self, FunctionSpec, REGION, Template};
 
+/// Where the services are.
+#[derive(Clone, Copy)]
+pub(super) struct Urls<'a> {
+    pub(super) dynamodb: &'a str,
+    pub(super) sqs: &'a str,
+    pub(super) sts: &'a str,
+}
+
 /// What every function is told.
-pub(super) fn common(
-    dynamodb_url: &str,
-    sqs_url: &str,
-    port: u16,
-    egress_allow: &str,
-) -> BTreeMap<String, String> {
+pub(super) fn common(urls: Urls<'_>, port: u16, egress_allow: &str) -> BTreeMap<String, String> {
     let pairs = [
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.to_owned()),
-        ("AWS_ENDPOINT_URL_SQS", sqs_url.to_owned()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", urls.dynamodb.to_owned()),
+        ("AWS_ENDPOINT_URL_SQS", urls.sqs.to_owned()),
+        ("AWS_ENDPOINT_URL_STS", urls.sts.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         // Without it an SDK that lacks a setting would look for one on the network.
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

@@ -7,6 +7,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::access::Access;
+use crate::clock::Clock;
 use crate::dynamodb::{self, Engine};
 use crate::fault::Faults;
 use crate::front::{Calls, Front};
@@ -15,6 +16,7 @@ use crate::platform::options::Options;
 use crate::queues::Queues;
 use crate::server::{self, Server};
 use crate::sqs::{self, SqsServer};
+use crate::sts::{Sessions, Sts};
 use crate::template::Template;
 use crate::upstream::Upstream;
 use crate::witness::Witness;
@@ -22,6 +24,7 @@ use crate::witness::Witness;
 /// What both fronts share.
 pub(super) struct Doors {
     access: Arc<Access>,
+    sessions: Sessions,
     pub(super) faults: Faults,
     pub(super) calls: Calls,
     witness: Witness,
@@ -41,9 +44,10 @@ pub(super) struct QueueStore {
 }
 
 impl Doors {
-    pub(super) fn new(template: &Template, witness: Witness) -> Self {
+    pub(super) fn new(template: &Template, clock: Clock, witness: Witness) -> Self {
         Self {
-            access: Arc::new(Access::new(&template.functions, &template.tables)),
+            access: Arc::new(Access::new(template)),
+            sessions: Sessions::new(clock),
             faults: Faults::default(),
             calls: Calls::default(),
             witness,
@@ -51,9 +55,18 @@ impl Doors {
     }
 
     fn before(&self, upstream: &Upstream) -> Router {
-        let (access, faults) = (self.access.clone(), self.faults.clone());
-        let (calls, witness) = (self.calls.clone(), self.witness.clone());
-        Front::new(access, faults, calls, witness, upstream.clone()).router()
+        let (access, sessions) = (self.access.clone(), self.sessions.clone());
+        let (faults, calls) = (self.faults.clone(), self.calls.clone());
+        let witness = self.witness.clone();
+        Front::new(access, sessions, faults, calls, witness, upstream.clone()).router()
+    }
+
+    /// What issues the sessions that the fronts know.
+    pub(super) async fn start_sts(&self) -> anyhow::Result<Server> {
+        let (access, sessions) = (self.access.clone(), self.sessions.clone());
+        let sts = Sts::new(access, sessions, self.faults.clone(), self.calls.clone());
+        let listener = server::bind(0).await.context("take a port for sts")?;
+        Ok(Server::start(listener, sts.router())?)
     }
 }
 

@@ -197,7 +197,10 @@ fn route_path(path: String) -> anyhow::Result<String> {
     Ok(path)
 }
 
-fn boundary(scope: &Scope<'_>, policy: Option<&Value>) -> anyhow::Result<Option<Vec<Statement>>> {
+pub(super) fn boundary(
+    scope: &Scope<'_>,
+    policy: Option<&Value>,
+) -> anyhow::Result<Option<Vec<Statement>>> {
     let Some(policy) = policy else {
         return Ok(None);
     };

@@ -6,13 +6,21 @@ use serde_json::{Map, Value};
 
 use crate::template::scope::scalar;
 use crate::template::storage::name_in_arn;
-use crate::template::{Effect, Statement, known_only, table_arn};
+use crate::template::{Condition, Effect, Operator, Statement, known_only, table_arn};
 
 /// Managed policies that grant nothing the local platform checks.
 const MANAGED: &[&str] = &[
     "AWSLambdaBasicExecutionRole",
     "AWSXRayDaemonWriteAccess",
     "AWSXrayWriteOnlyAccess",
+];
+
+/// The keys of conditions that a request has a value for.
+const KEYS: &[&str] = &[
+    "aws:RequestTag/tenant_id",
+    "aws:TagKeys",
+    "dynamodb:LeadingKeys",
+    "sts:RoleSessionName",
 ];
 
 /// The statements of a policy that belongs to a function.
@@ -70,6 +78,25 @@ pub(super) fn of_table(logical_id: &str, policy: Option<&Value>) -> anyhow::Resu
     )
 }
 
+/// The statements that say who may take a role on.
+pub(super) fn of_trust(policy: &Value) -> anyhow::Result<Vec<Statement>> {
+    each(policy, |fields| {
+        known_only(
+            fields,
+            &["Action", "Condition", "Effect", "Principal", "Sid"],
+            &[],
+        )?;
+        let mut statement = read(fields)?;
+        let principal = fields.get("Principal").and_then(Value::as_object);
+        let principal = principal.context("Principal must name AWS roles")?;
+        known_only(principal, &["AWS"], &[])?;
+        statement.resources = one_or_many(principal.get("AWS"))
+            .map(scalar)
+            .collect::<anyhow::Result<_>>()?;
+        Ok(statement)
+    })
+}
+
 /// The items of a list, or the one value that stands for a list of one.
 pub(super) fn one_or_many(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     match value {
@@ -117,15 +144,45 @@ fn read(fields: &Map<String, Value>) -> anyhow::Result<Statement> {
     let actions = texts("Action")?;
     let is_checked = |action: &String| {
         let action = action.to_ascii_lowercase();
-        action.starts_with('*') || action.starts_with("dynamodb:") || action.starts_with("sqs:")
+        let services = ["*", "dynamodb:", "sqs:", "sts:"];
+        services.iter().any(|service| action.starts_with(service))
     };
-    if fields.contains_key("Condition") && actions.iter().any(is_checked) {
-        bail!("a Condition on a table or queue is not known to the local platform");
-    }
+    // A statement about what is not checked here, such as a key, is never asked.
+    let conditions = match fields.get("Condition") {
+        Some(block) if actions.iter().any(is_checked) => conditions(block).context("Condition")?,
+        Some(_) | None => Vec::new(),
+    };
     Ok(Statement {
         effect,
         actions,
         resources: texts("Resource")?,
+        conditions,
         condition: fields.get("Condition").cloned(),
     })
+}
+
+fn conditions(block: &Value) -> anyhow::Result<Vec<Condition>> {
+    let mut all = Vec::new();
+    for (name, lines) in block.as_object().context("it must be a mapping")? {
+        let operator = match name.as_str() {
+            "StringEquals" => Operator::StringEquals,
+            "StringLike" => Operator::StringLike,
+            "ForAllValues:StringEquals" => Operator::ForAllValuesStringEquals,
+            "ForAllValues:StringLike" => Operator::ForAllValuesStringLike,
+            "Null" => Operator::Null,
+            other => bail!("the operator {other} is not known to the local platform"),
+        };
+        for (key, values) in lines.as_object().with_context(|| name.clone())? {
+            if !KEYS.contains(&key.as_str()) {
+                bail!("the key {key} is not known to the local platform");
+            }
+            let values = one_or_many(Some(values)).map(scalar);
+            all.push(Condition {
+                operator,
+                key: key.clone(),
+                values: values.collect::<anyhow::Result<_>>()?,
+            });
+        }
+    }
+    Ok(all)
 }

@@ -185,10 +185,16 @@ impl<'a> Scope<'a> {
         Ok(Some(Value::String(local)))
     }
 
-    fn attribute(&self, dotted: &str) -> anyhow::Result<String> {
+    pub(super) fn attribute(&self, dotted: &str) -> anyhow::Result<String> {
         let (logical_id, attribute) = dotted
             .split_once('.')
             .with_context(|| format!("{dotted} has no attribute"))?;
+        // SAM makes a role for each function that names none.
+        if let (Some(function), "Arn") = (logical_id.strip_suffix("Role"), attribute)
+            && self.resources.contains_key(function)
+        {
+            return Ok(role_arn(logical_id));
+        }
         let kind = self.kind(logical_id)?;
         Ok(match (kind, attribute) {
             ("AWS::DynamoDB::Table", "Arn") => table_arn(logical_id),
@@ -201,6 +207,12 @@ impl<'a> Scope<'a> {
             ("AWS::KMS::Key", "KeyId") => logical_id.to_owned(),
             ("AWS::Logs::LogGroup", "Arn") => {
                 format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{logical_id}:*")
+            }
+            ("AWS::IAM::Role", "Arn") => {
+                let path = self.resource(logical_id)?.pointer("/Properties/Path");
+                let path = path.map(|path| self.text(path, dotted)).transpose()?;
+                let path = path.unwrap_or_else(|| "/".to_owned());
+                role_arn(&format!("{}{logical_id}", path.trim_start_matches('/')))
             }
             ("AWS::Serverless::Function", "Arn") => function_arn(logical_id),
             _ => bail!("the attribute {attribute} of {logical_id} ({kind}) has no local value"),
@@ -316,6 +328,11 @@ pub(super) fn scalar(value: &Value) -> anyhow::Result<String> {
 /// The ARN a function is invoked under.
 pub fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+}
+
+/// The ARN of a role, with its path.
+pub(crate) fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
 }
 
 fn parameters<'a>(

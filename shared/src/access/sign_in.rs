@@ -229,6 +229,7 @@ pub async fn refresh(
         .as_second();
     let rotation = app
         .db
+        .of(token.tenant)
         .rotate(&token.key(), &token.hash(), &next.hash(), now, idle_until)
         .await?;
     let session = match rotation {

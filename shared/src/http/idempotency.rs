@@ -94,6 +94,7 @@ async fn finish(app: &App, keyed: &Keyed, response: Response) -> Result<Outcome,
     let Some(owner) = keyed.owner() else {
         return Ok(Outcome::Answer(response));
     };
+    let db = app.db.of(owner.tenant);
     let status = response.status();
     match stage {
         Stage::Open => without_effect(app, keyed, &owner, response).await,
@@ -110,9 +111,9 @@ async fn finish(app: &App, keyed: &Keyed, response: Response) -> Result<Outcome,
                 (response, None)
             };
             if let Some(reply) = reply {
-                writes.insert(0, keyed.row(&app.db, &owner, reply)?);
+                writes.insert(0, keyed.row(&db, &owner, reply)?);
             }
-            match app.db.transact_now(writes).await {
+            match db.transact_now(writes).await {
                 Ok(()) => {}
                 Err(StoreError::Conflict {
                     conflict: Conflict::KeyUsed,
@@ -146,7 +147,7 @@ async fn finish(app: &App, keyed: &Keyed, response: Response) -> Result<Outcome,
             let (response, reply) = recorded(response, &[]).await?;
             if let Some(reply) = reply {
                 let reply = sealed(app, &owner, &reply).await?;
-                if let Err(error) = keyed.add_reply(&app.db, &owner, reply).await {
+                if let Err(error) = keyed.add_reply(&db, &owner, reply).await {
                     tracing::warn!(%error, "a reply could not be kept for its Idempotency-Key");
                 }
             }
@@ -175,7 +176,7 @@ async fn without_effect(
     if says_nothing {
         return Ok(Outcome::Answer(response));
     }
-    match Keyed::find(&app.db, owner).await? {
+    match Keyed::find(&app.db.of(owner.tenant), owner).await? {
         Some(row) => replay(app, keyed, owner, row, route(&response)).await,
         None => Ok(Outcome::Answer(response)),
     }

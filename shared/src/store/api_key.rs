@@ -103,9 +103,10 @@ impl PlatformStore {
         now_s: i64,
         before_s: i64,
     ) -> Result<(), StoreError> {
-        let request = self.db().client().update_item();
+        let db = self.db().of(tenant);
+        let request = db.client().update_item();
         let answer = request
-            .table_name(self.db().table(Table::Platform)?)
+            .table_name(db.table(Table::Platform)?)
             .set_key(Some(Key::new(tenant, &Sort::ApiKey(id)).attributes()))
             .update_expression("SET last_used_s = :now")
             .condition_expression(

@@ -1,8 +1,9 @@
 //! The DynamoDB client and its errors. The only file that calls the data plane.
 
 mod failure;
+mod query;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::anyhow;
 use aws_config::SdkConfig;
@@ -15,7 +16,14 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes, Select, TransactWriteItem},
 };
 
-use crate::{config::Config, config::ConfigError, store::keyed, telemetry::Calls};
+pub(crate) use self::query::{Examined, Filter, Index, Query, Range};
+use crate::{
+    config::{Config, ConfigError},
+    id::TenantId,
+    store::{keyed, wall::Wall},
+    telemetry::Calls,
+    time::Clock,
+};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -28,7 +36,8 @@ const MAX_COUNTING: usize = 20;
 #[derive(Clone)]
 pub(crate) struct Db {
     client: Client,
-    config: Config,
+    config: Arc<Config>,
+    wall: Wall,
 }
 
 /// The tables of template.yaml.
@@ -130,71 +139,30 @@ pub(crate) struct Write {
     pub(crate) conflict: Conflict,
 }
 
-/// A query over one partition, newest or oldest first.
-pub(crate) struct Query<'a> {
-    pub(crate) table: Table,
-    pub(crate) index: Option<Index>,
-    pub(crate) partition: String,
-    pub(crate) range: Range,
-    pub(crate) after: Option<Item>,
-    pub(crate) newest_first: bool,
-    pub(crate) limit: usize,
-    pub(crate) filter: &'a Filter,
-}
-
-/// What a look at a part of a list has found.
-#[derive(Default)]
-pub(crate) struct Examined {
-    pub(crate) items: Vec<Item>,
-    /// Rows that were looked at, whether or not they match.
-    pub(crate) examined: usize,
-    /// Where to go on; `None` at the end of the list.
-    pub(crate) next: Option<Item>,
-}
-
-/// An index of the events table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Index {
-    ByTime,
-}
-
-/// The sort keys that a query covers.
-pub(crate) enum Range {
-    Prefix(String),
-    Between(String, String),
-}
-
-impl Range {
-    /// A table refuses a range whose end lies before its start.
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Prefix(_) => false,
-            Self::Between(from, to) => from > to,
+impl Db {
+    /// With the function's own credentials.
+    pub(crate) fn new(
+        sdk: SdkConfig,
+        sts: SdkConfig,
+        config: &Config,
+        clock: Clock,
+        calls: Calls,
+    ) -> Self {
+        let config = Arc::new(config.clone());
+        let builder = Builder::from(&sdk).interceptor(calls.clone());
+        Self {
+            client: Client::from_conf(builder.build()),
+            wall: Wall::new(sdk, sts, Arc::clone(&config), clock, calls),
+            config,
         }
     }
-}
 
-/// Equalities on attributes that no key serves: applied to what a query has read.
-#[derive(Default)]
-pub(crate) struct Filter(Vec<(&'static str, String)>);
-
-impl Filter {
-    pub(crate) const fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(crate) fn equals(mut self, attribute: &'static str, value: Option<impl ToString>) -> Self {
-        self.0
-            .extend(value.map(|value| (attribute, value.to_string())));
-        self
-    }
-}
-
-impl Db {
-    pub(crate) fn new(sdk: &SdkConfig, config: &Config, calls: Calls) -> Self {
+    /// The same tables with credentials that reach this tenant's rows only.
+    pub(crate) fn of(&self, tenant: TenantId) -> Self {
         Self {
-            client: Client::from_conf(Builder::from(sdk).interceptor(calls).build()),
-            config: config.clone(),
+            client: self.wall.client(tenant),
+            config: Arc::clone(&self.config),
+            wall: self.wall.clone(),
         }
     }
 

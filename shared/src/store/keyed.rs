@@ -308,6 +308,8 @@ impl Keyed {
             }
         };
         let owner = owner.ok_or_else(abandoned)?;
+        // Whoever goes on to read, with whatever credentials: what is held is the tenant's.
+        let db = &db.of(owner.tenant);
         let mut all = vec![self.row(db, &owner, None)?];
         all.extend(writes);
         let error = match db.transact_now(all).await {
