@@ -1,5 +1,8 @@
 //! Reading the audit trail. There is no route that writes it: every change does.
 
+mod csv;
+mod export;
+mod ocsf;
 mod views;
 
 use axum::Json;
@@ -19,6 +22,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .with(routes!(list_entries))
         .with(routes!(list_checkpoints))
+        .with(routes!(export::export_entries))
         .with(routes!(get_entry))
         .with(routes!(get_proof))
 }

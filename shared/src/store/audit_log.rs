@@ -225,7 +225,7 @@ impl TenantStore {
 
     /// Rows of the tenant's audit partition between two sort keys. Consistent: what was sealed a moment
     /// ago must not be sealed again.
-    async fn audit_rows(
+    pub(super) async fn audit_rows(
         &self,
         from: &str,
         to: &str,
