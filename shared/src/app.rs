@@ -10,7 +10,7 @@ use crate::{
     access::{ApiKeyCache, GateCache, Keyring, KeyringCache, MasterKey},
     config::Config,
     egress::Egress,
-    id::IdGen,
+    id::{IdGen, TenantId},
     limit::LimitCache,
     outbound::OutletCache,
     queue::Queue,
@@ -48,6 +48,8 @@ pub struct Parts {
     pub(crate) gates: GateCache,
     pub(crate) api_keys: ApiKeyCache,
     pub(crate) collections: CollectionCache,
+    /// The tenant whose members operate the platform.
+    pub(crate) operators: Option<TenantId>,
     master: MasterKey,
     keyring: KeyringCache,
 }
@@ -98,6 +100,7 @@ impl App {
                 calls.clone(),
             ),
             egress: Egress::new(config.egress_allow()?, calls.clone()),
+            operators: config.operator_tenant()?,
             config,
             clock,
             ids: IdGen::default(),

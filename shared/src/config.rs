@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
-use crate::{ip_ranges::IpRanges, plan::Plan};
+use crate::{id::TenantId, ip_ranges::IpRanges, plan::Plan};
 
 /// What a function is told about its surroundings. Variables that a function does not use are
 /// absent from its environment: reading such a name is an error of that function's template.
@@ -150,6 +150,19 @@ impl Config {
             .split(',')
             .map(|origin| origin.trim().trim_end_matches('/'))
             .filter(|origin| !origin.is_empty())
+    }
+
+    /// The tenant whose members operate the platform; `None` where nobody does by the API.
+    ///
+    /// # Errors
+    /// `PORTICO_OPERATOR_TENANT` is no tenant's id.
+    pub fn operator_tenant(&self) -> Result<Option<TenantId>, ConfigError> {
+        const NAME: &str = "PORTICO_OPERATOR_TENANT";
+        let id = self.optional(NAME).map(str::parse).transpose();
+        id.map_err(|_| ConfigError {
+            name: NAME,
+            problem: "must be the id of a tenant (ten_…), or empty",
+        })
     }
 
     /// The plan of a tenant that has none of its own.

@@ -74,6 +74,7 @@ async fn a_post_without_an_effect_leaves_its_idempotency_key_free() {
     for (path, body, status) in [
         ("/v1/authz/explain", json!({ "permission": "me:read" }), 200),
         (records, json!({ "data": {} }), 422),
+        ("/v1/webhook-endpoints", json!({ "name": "W" }), 422),
         (
             "/v1/tenant/roles",
             json!({ "name": "R", "permissions": ["none"] }),
@@ -92,6 +93,16 @@ async fn a_post_without_an_effect_leaves_its_idempotency_key_free() {
     let made = keyed(&owner, "/v1/tenant/roles", &role).await;
     let again = keyed(&owner, "/v1/tenant/roles", &role).await;
     assert_eq!(again.status(201)["id"], made.status(201)["id"]);
+}
+
+#[tokio::test]
+async fn a_session_ends_under_an_idempotency_key_too() {
+    let stack = Stack::start().await;
+    let owner = stack.tenant("acme").await;
+    let path = "/v1/auth/logout";
+    keyed(&owner, path, &json!({})).await.status(204);
+    stack.advance_s(5);
+    owner.get("/v1/me").await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]

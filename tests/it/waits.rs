@@ -75,7 +75,10 @@ async fn a_long_wait_is_not_in_flight_and_a_hop_is_three_calls() {
     .into();
     while wait_s(&waiting, &stack) > i64::try_from(HOP_S).unwrap() + 1 {
         stack.advance_s(HOP_S);
-        assert_eq!(stack.calls(WORKER, stack.drain()).await, hop);
+        let mut calls = stack.calls(WORKER, stack.drain()).await;
+        // Once in 45 minutes, whatever the tenant's work is.
+        calls.remove("STS.AssumeRole");
+        assert_eq!(calls, hop);
         assert_eq!(stack.queued("EventsQueue"), 1);
     }
     assert_eq!(event(&stack, &id).await["attempt_count"], 1);

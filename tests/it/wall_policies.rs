@@ -178,8 +178,10 @@ async fn by_itself_no_function_but_the_entrance_changes_a_tenants_rows() {
         "integrations GetItem PlatformTable",
         "records GetItem PlatformTable",
         "scheduler Query AuditTable/index/by_minute",
+        "tenants BatchGetItem PlatformTable",
         "tenants GetItem PlatformTable",
         "users GetItem PlatformTable",
+        "webhooks BatchGetItem PlatformTable",
         "webhooks GetItem DirectoryTable",
         "webhooks GetItem PlatformTable",
     ];

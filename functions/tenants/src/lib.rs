@@ -1,6 +1,7 @@
-//! The caller's tenant, its roles, API keys and identity providers, and what it uses.
+//! The caller's tenant, its roles, API keys and identity providers, and what it uses; the operators' routes.
 
 mod api_keys;
+mod platform;
 mod roles;
 mod sso;
 mod usage;
@@ -38,6 +39,10 @@ pub fn routes() -> Routes {
             sso::update_sso_connection,
             sso::delete_sso_connection
         ))
+        .with(routes!(platform::list_tenants))
+        .with(routes!(platform::get_tenant, platform::update_tenant))
+        .with(routes!(platform::suspend_tenant))
+        .with(routes!(platform::reactivate_tenant))
 }
 
 /// The tenant that the credential names.

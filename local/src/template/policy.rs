@@ -148,16 +148,18 @@ fn read(fields: &Map<String, Value>) -> anyhow::Result<Statement> {
         services.iter().any(|service| action.starts_with(service))
     };
     // A statement about what is not checked here, such as a key, is never asked.
-    let conditions = match fields.get("Condition") {
-        Some(block) if actions.iter().any(is_checked) => conditions(block).context("Condition")?,
-        Some(_) | None => Vec::new(),
+    let (conditions, condition) = match fields.get("Condition") {
+        Some(block) if actions.iter().any(is_checked) => {
+            (conditions(block).context("Condition")?, None)
+        }
+        block => (Vec::new(), block.cloned()),
     };
     Ok(Statement {
         effect,
         actions,
         resources: texts("Resource")?,
         conditions,
-        condition: fields.get("Condition").cloned(),
+        condition,
     })
 }
 

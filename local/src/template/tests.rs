@@ -210,10 +210,21 @@ fn what_is_not_known_is_refused_by_its_name() {
 
 #[test]
 fn a_condition_that_the_local_check_could_not_honour_is_refused() {
-    let statement =
-        "{ Effect: Allow, Action: 'dynamodb:GetItem', Resource: '*', Condition: { Bool: {} } }";
-    let text = function(&format!("Policies: [{{ Statement: [{statement}] }}]"));
-    assert!(error(&text).contains("a Condition on a table or queue is not known"));
+    let of = |condition: &str| {
+        let statement = format!(
+            "{{ Effect: Allow, Action: 'dynamodb:GetItem', Resource: '*', Condition: {condition} }}"
+        );
+        error(&function(&format!(
+            "Policies: [{{ Statement: [{statement}] }}]"
+        )))
+    };
+    let operator = of("{ Bool: { 'aws:SecureTransport': 'true' } }");
+    assert!(
+        operator.contains("the operator Bool is not known"),
+        "{operator}"
+    );
+    let key = of("{ StringEquals: { 'aws:SourceVpc': 'v' } }");
+    assert!(key.contains("the key aws:SourceVpc is not known"), "{key}");
 }
 
 #[test]

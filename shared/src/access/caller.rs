@@ -73,6 +73,31 @@ impl Caller {
         ))
     }
 
+    /// Opens another tenant, for an operator of the platform. Nobody else holds such a permission.
+    ///
+    /// # Errors
+    /// `Forbidden` without the permission, `NotAllowed` for an API key.
+    pub(super) fn oversee(
+        &self,
+        permission: Permission,
+        tenant: TenantId,
+    ) -> Result<TenantStore, ApiError> {
+        if !Permissions::OPERATORS.contains(permission) || !self.permissions.contains(permission) {
+            return Err(ApiError::Forbidden(permission));
+        }
+        Ok(TenantStore::open(
+            &self.app,
+            tenant,
+            Actor::Operator(self.member()?.user),
+            self.origin.clone(),
+            self.now,
+        ))
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
@@ -209,12 +234,17 @@ impl Caller {
             role,
             session: claims.sid,
         };
+        // A custom role that is gone leaves its bearer with what everybody may.
+        let set = gate.permissions(role).unwrap_or(Permissions::SELF);
+        let permissions = match app.operators == Some(claims.tenant) {
+            true => set.union(Permissions::of_operator(role)),
+            false => set.without(Permissions::OPERATORS),
+        };
         Ok(Self {
             app: app.clone(),
             tenant: claims.tenant,
             principal: Principal::Member(member),
-            // A custom role that is gone leaves its bearer with what everybody may.
-            permissions: gate.permissions(role).unwrap_or(Permissions::SELF),
+            permissions,
             gate,
             now,
             origin: AuditOrigin::of(parts),

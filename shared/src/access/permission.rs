@@ -41,6 +41,8 @@ named! {
         ApiKeysWrite => "api_keys:write",
         SsoRead => "sso:read",
         SsoWrite => "sso:write",
+        PlatformRead => "platform:read",
+        PlatformWrite => "platform:write",
     }
 }
 

@@ -13,7 +13,12 @@ impl Permissions {
     pub const SELF: Self = Self(bit(Permission::MeRead) | bit(Permission::MeUpdate));
 
     /// What no API key may hold: it is nobody's profile, and one that makes keys would outlive its end.
-    pub const NOT_FOR_KEYS: Self = Self(Self::SELF.0 | bit(Permission::ApiKeysWrite));
+    pub const NOT_FOR_KEYS: Self =
+        Self(Self::SELF.0 | bit(Permission::ApiKeysWrite) | Self::OPERATORS.0);
+
+    /// What is held by people of the operators' tenant only.
+    pub const OPERATORS: Self =
+        Self(bit(Permission::PlatformRead) | bit(Permission::PlatformWrite));
 
     pub fn all() -> Self {
         Permission::ALL.iter().copied().collect()
@@ -23,6 +28,15 @@ impl Permissions {
     pub fn built_in(role: Role) -> Self {
         let allowed = Permission::ALL.iter().filter(|one| role.allows(**one));
         allowed.copied().collect()
+    }
+
+    /// What a role of the operators' tenant allows more.
+    pub(crate) fn of_operator(role: Role) -> Self {
+        match role {
+            Role::Owner => Self::OPERATORS,
+            Role::Admin => Self(bit(Permission::PlatformRead)),
+            Role::User | Role::Custom(_) => Self::NONE,
+        }
     }
 
     pub fn contains(self, permission: Permission) -> bool {

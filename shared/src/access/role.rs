@@ -54,6 +54,8 @@ impl Role {
             | Permission::SsoRead => self >= Self::Admin,
             // Who may make and unmake owners: what an owner has and an administrator has not.
             Permission::OwnersWrite => self >= Self::Owner,
+            // Held beside the role, in the operators' tenant only: see `Permissions::of_operator`.
+            Permission::PlatformRead | Permission::PlatformWrite => false,
             // Whoever names the identity provider can have it vouch for any member, an owner too.
             Permission::SsoWrite => self >= Self::Owner,
         }

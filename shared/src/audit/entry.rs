@@ -22,6 +22,8 @@ pub enum Actor {
     Key(ApiKeyId),
     /// A bulk job, which a user has started.
     Job(JobId),
+    /// A person of the operators' tenant.
+    Operator(UserId),
     /// The platform itself: a worker or a schedule.
     System,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Actor {
             Self::User(id) => write!(f, "{id}"),
             Self::Key(id) => write!(f, "{id}"),
             Self::Job(id) => write!(f, "{id}"),
+            Self::Operator(id) => write!(f, "operator:{id}"),
             Self::System => f.write_str("system"),
         }
     }
@@ -60,6 +63,9 @@ named! {
     pub enum Action {
         TenantCreated => "tenant.created",
         TenantUpdated => "tenant.updated",
+        TenantSuspended => "tenant.suspended",
+        TenantReactivated => "tenant.reactivated",
+        TermsUpdated => "tenant.terms_updated",
         UserCreated => "user.created",
         UserUpdated => "user.updated",
         UserDeleted => "user.deleted",
@@ -115,6 +121,9 @@ named! {
         SsoConnectionDeleted => "sso_connection.deleted",
         SsoLinked => "sso_connection.subject_linked",
         SsoRefused => "sso_connection.sign_in_refused",
+        PlatformTenantSuspended => "platform.tenant_suspended",
+        PlatformTenantReactivated => "platform.tenant_reactivated",
+        PlatformTermsUpdated => "platform.tenant_terms_updated",
     }
 }
 
@@ -149,7 +158,7 @@ pub struct Entry {
     pub tenant_id: TenantId,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// A user's id, an API key's id, a bulk job's id, or `system`.
+    /// A user's id, an API key's id, a bulk job's id, `operator:` and an operator's id, or `system`.
     pub actor: String,
     #[schema(example = "user.updated")]
     pub action: String,

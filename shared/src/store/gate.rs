@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::{
     access::{Gate, MARK_LIFETIME_S, Permissions, Standing},
     id::{RoleId, SessionId, TenantId, UserId},
+    plan::Terms,
     store::{
         Conflict, PlatformStore, StoreError, TenantStatus, TenantStore,
         change::{IntoWrite, number, text},
@@ -102,6 +103,27 @@ impl GateChange {
         let mark = format!("{} {standing}", now_s + MARK_LIFETIME_S);
         self.set.push((user.to_string(), text(mark)));
         self
+    }
+
+    pub(crate) fn status(mut self, status: TenantStatus) -> Self {
+        let name = match status {
+            TenantStatus::Active => "active",
+            TenantStatus::Suspended => "suspended",
+        };
+        self.set.push(("status".to_owned(), text(name)));
+        self
+    }
+
+    /// What is `None` goes back to the plan's, and the plan to the deployment's.
+    pub(crate) fn terms(mut self, terms: &Terms) -> Result<Self, StoreError> {
+        match terms.plan {
+            Some(plan) => self.set.push(("plan".to_owned(), text(plan.name()))),
+            None => self.remove.push("plan".to_owned()),
+        }
+        let limits = serde_json::to_string(&terms.overrides);
+        let limits = limits.map_err(|error| StoreError::Internal(error.into()))?;
+        self.set.push(("limits".to_owned(), text(limits)));
+        Ok(self)
     }
 
     fn session(mut self, session: SessionId, now_s: i64) -> Self {

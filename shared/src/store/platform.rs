@@ -11,7 +11,7 @@ use crate::{
     id::{EndpointId, IdGen, TenantId, UserId},
     seal,
     store::{
-        Change, Conflict, Db, Endpoint, Session, StoreError, Tenant, User, Versioned,
+        Change, Conflict, Db, Endpoint, Session, StoreError, Tenant, TenantStatus, User, Versioned,
         change::{IntoWrite, Signature, commit, number, read, read_versioned, text},
         db::{Item, Table, Write},
         gate,
@@ -86,7 +86,7 @@ impl PlatformStore {
         };
         let login = LoginRow { user_id: user.id };
         let session_key = Key::new(tenant.id, &Sort::Session(user.id, session.id));
-        let writes = vec![
+        let mut writes = vec![
             platform.insert(
                 &Key::new(tenant.id, &Sort::Tenant),
                 &tenant,
@@ -105,6 +105,7 @@ impl PlatformStore {
                 Conflict::EmailTaken,
             )?,
         ];
+        writes.push(self.list_tenant(tenant.id)?);
         let mut changes = audit::differences(&json!(null), &tenant::shown(&tenant));
         changes.extend(
             audit::differences(&json!(null), &user::shown(&user))
@@ -201,7 +202,7 @@ impl PlatformStore {
         ])
     }
 
-    /// The endpoint that listens at an address, given the address's hash. Two calls.
+    /// The endpoint that listens at an address, given the address's hash; none of a suspended tenant does. Two calls.
     pub(crate) async fn endpoint_at(
         &self,
         address_hash: &str,
@@ -211,12 +212,18 @@ impl PlatformStore {
             return Ok(None);
         };
         let row: AddressRow = read(row)?;
-        let key = Key::new(row.tenant_id, &Sort::Endpoint(row.endpoint_id));
-        let item = self.db.get(Table::Platform, key.attributes(), true).await?;
-        Ok(item
-            .map(read)
-            .transpose()?
-            .map(|endpoint| (row.tenant_id, endpoint)))
+        let keys = [Sort::Endpoint(row.endpoint_id), Sort::Gate];
+        let keys = keys.map(|sort| Key::new(row.tenant_id, &sort).attributes());
+        let mut endpoint = None;
+        for item in self.db.get_all(Table::Platform, keys.into()).await? {
+            let sort = item.get("sk").and_then(|sort| sort.as_s().ok());
+            if sort.is_none_or(|sort| sort != "GATE") {
+                endpoint = Some(read(item)?);
+            } else if gate::parsed(&item).status != TenantStatus::Active {
+                return Ok(None);
+            }
+        }
+        Ok(endpoint.map(|endpoint| (row.tenant_id, endpoint)))
     }
 
     pub(crate) async fn keyring(&self) -> Result<Option<KeyringRow>, StoreError> {

@@ -1,5 +1,7 @@
 //! The tenant itself: one row, also the place that counts its owners.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,10 +9,12 @@ use utoipa::ToSchema;
 use crate::{
     audit::{self, Action},
     id::TenantId,
+    plan::Terms,
     store::{
-        Change, Conflict, StoreError, TenantStore, Versioned,
-        change::{IntoWrite, number},
-        db::{Table, Write},
+        Change, Conflict, PlatformStore, StoreError, TenantStore, Versioned,
+        change::{IntoWrite, number, read, text},
+        db::{Filter, Query, Range, Table, Write},
+        gate::{self, GateChange},
         key::{Key, Sort},
     },
 };
@@ -79,6 +83,85 @@ impl TenantStore {
         })
     }
 
+    /// Closes or opens every door of the tenant. Nothing is written for one that is so already.
+    pub(crate) async fn set_tenant_status(
+        &self,
+        from: Versioned<Tenant>,
+        status: TenantStatus,
+        reason: &str,
+    ) -> Result<Versioned<Tenant>, StoreError> {
+        if from.value.status == status {
+            return Ok(from);
+        }
+        let before = serde_json::json!({ "status": from.value.status });
+        let to = Tenant {
+            status,
+            updated_at: self.now,
+            ..from.value
+        };
+        let key = Key::new(self.tenant, &Sort::Tenant);
+        let row = self.db().writer(Table::Platform)?.replace(
+            &key,
+            from.version,
+            &to,
+            Conflict::Version,
+        )?;
+        let after = serde_json::json!({ "status": status, "reason": reason });
+        self.commit(Change {
+            action: match status {
+                TenantStatus::Active => Action::TenantReactivated,
+                TenantStatus::Suspended => Action::TenantSuspended,
+            },
+            target: to.id.to_string(),
+            changes: audit::differences(&before, &after),
+            writes: vec![row, self.change_gate(GateChange::default().status(status))?],
+            value: Versioned {
+                version: from.version + 1,
+                value: to,
+            },
+        })
+        .await
+    }
+
+    /// How much the tenant may ask of the platform from now on.
+    pub(crate) async fn set_terms(&self, from: &Terms, to: &Terms) -> Result<(), StoreError> {
+        if from == to {
+            return Ok(());
+        }
+        let shown =
+            |terms: &Terms| serde_json::json!({ "plan": terms.plan, "limits": terms.overrides });
+        self.commit(Change {
+            action: Action::TermsUpdated,
+            target: self.tenant.to_string(),
+            changes: audit::differences(&shown(from), &shown(to)),
+            writes: vec![self.change_gate(GateChange::default().terms(to)?)?],
+            value: (),
+        })
+        .await
+    }
+
+    /// The tenant's terms as they are now.
+    pub(crate) async fn terms(&self) -> Result<Terms, StoreError> {
+        Ok(self.app.gate_now(self.tenant, self.now).await?.terms)
+    }
+
+    /// An entry in this tenant's log about what is about to be done elsewhere.
+    pub(crate) async fn note(
+        &self,
+        action: Action,
+        target: TenantId,
+        details: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        self.commit(Change {
+            action,
+            target: target.to_string(),
+            changes: audit::differences(&serde_json::Value::Null, details),
+            writes: Vec::new(),
+            value: (),
+        })
+        .await
+    }
+
     /// Counts an owner in or out; the last one cannot be counted out.
     pub(crate) fn count_owner(&self, by: OwnerCount) -> Result<Write, StoreError> {
         let key = Key::new(self.tenant, &Sort::Tenant);
@@ -99,6 +182,77 @@ impl TenantStore {
             item,
             conflict: Conflict::LastOwner,
         })
+    }
+}
+
+/// What the operators' list holds of a tenant. Names and terms are read where they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ListedTenant {
+    id: TenantId,
+}
+
+/// The partition of the operators' list: it grows by a row with each registration.
+const LIST: &str = "P#TENANTS";
+
+impl PlatformStore {
+    /// The row by which operators find a new tenant.
+    pub(super) fn list_tenant(&self, id: TenantId) -> Result<Write, StoreError> {
+        let key = Key {
+            pk: LIST.to_owned(),
+            sk: id.to_string(),
+        };
+        let row = ListedTenant { id };
+        self.db()
+            .writer(Table::Platform)?
+            .insert(&key, &row, Conflict::Exists)
+    }
+
+    /// Tenants with their gates after the one at `after`, in the order of their making, and the sort key to go on from.
+    pub(crate) async fn tenants(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<(Tenant, Terms)>, Option<String>), StoreError> {
+        let after = after.map(|sk| {
+            [("pk".to_owned(), text(LIST)), ("sk".to_owned(), text(sk))]
+                .into_iter()
+                .collect()
+        });
+        let query = Query {
+            table: Table::Platform,
+            index: None,
+            partition: LIST.to_owned(),
+            range: Range::Prefix("ten_".to_owned()),
+            after,
+            newest_first: false,
+            limit,
+            filter: &Filter::default(),
+        };
+        let (rows, next) = self.db().query(query).await?;
+        let listed: Vec<ListedTenant> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        let ids: Vec<TenantId> = listed.into_iter().map(|row| row.id).collect();
+        let keys = ids.iter().flat_map(|id| {
+            [Sort::Tenant, Sort::Gate].map(|sort| Key::new(*id, &sort).attributes())
+        });
+        let (mut found, mut terms) = (HashMap::new(), HashMap::new());
+        for item in self.db().get_many(Table::Platform, keys.collect()).await? {
+            let name = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+            if name("sk").is_some_and(|sk| sk == "GATE") {
+                let pk = name("pk").cloned().unwrap_or_default();
+                terms.insert(pk, gate::parsed(&item).terms);
+            } else {
+                let tenant: Tenant = read(item)?;
+                found.insert(tenant.id, tenant);
+            }
+        }
+        let with_terms = |id: TenantId| {
+            let tenant = found.remove(&id)?;
+            let terms = terms.remove(&Key::new(id, &Sort::Gate).pk);
+            Some((tenant, terms.unwrap_or_default()))
+        };
+        let tenants = ids.into_iter().filter_map(with_terms).collect();
+        let next = next.as_ref().and_then(crate::store::list::sort_key);
+        Ok((tenants, next))
     }
 }
 
