@@ -19,6 +19,7 @@ pub mod front;
 pub mod function;
 pub mod gateway;
 pub mod openapi;
+pub mod outbox;
 pub mod platform;
 pub mod progress;
 pub mod pump;

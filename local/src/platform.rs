@@ -20,6 +20,7 @@ use crate::fault::Faults;
 use crate::front::Calls;
 use crate::function::Functions;
 use crate::gateway::Gateway;
+use crate::outbox::Outbox;
 use crate::platform::data::DataDirectory;
 pub use crate::platform::options::{LOOPBACK, Options, Pumps, Source, Storage};
 use crate::platform::stores::{Doors, QueueStore, TableStore};
@@ -50,6 +51,8 @@ pub struct Platform {
     tables: TableStore,
     sts: Server,
     vendors: Server,
+    mail: Server,
+    outbox: Outbox,
     template: Template,
     clock: Clock,
     faults: Faults,
@@ -103,6 +106,15 @@ impl Platform {
             "PORTICO_VENDORS_URL".to_owned(),
             vendors_url.unwrap_or_else(|| vendors.url()),
         );
+        let file = data.as_ref().map(DataDirectory::outbox_file);
+        let outbox = Outbox::new(
+            doors.access.clone(),
+            options.witness.clone(),
+            options.clock.clone(),
+            file,
+        );
+        let mail = Server::start(server::bind(0).await?, outbox.clone().router())?;
+        common.insert("AWS_ENDPOINT_URL_SESV2".to_owned(), mail.url());
         let renamed = match &queues.server {
             Some(_) => BTreeMap::new(),
             None => environment::renamed_queues(&template, &queues.queues, &sqs_url),
@@ -148,7 +160,8 @@ impl Platform {
             options.witness.clone(),
             port,
         );
-        let gateway = Server::start(listener, gateway.router())?;
+        let router = gateway.router().merge(outbox.clone().window());
+        let gateway = Server::start(listener, router)?;
         steps.done("gateway", &gateway.url());
         Ok(Self {
             pollers,
@@ -159,6 +172,8 @@ impl Platform {
             tables,
             sts,
             vendors,
+            mail,
+            outbox,
             template,
             clock: options.clock,
             faults: doors.faults,
@@ -207,6 +222,11 @@ impl Platform {
     /// How many AWS calls each function made.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// The mail that was sent.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     pub fn progress(&self) -> &Progress {
@@ -283,6 +303,7 @@ impl Platform {
         self.tables.stop().await;
         self.sts.stop().await;
         self.vendors.stop().await;
+        self.mail.stop().await;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::function::{HttpFunction, Invoke, Launch, QueueFunction};
 
 /// The functions' binaries and their code. A test compares the names with template.yaml.
-pub const FUNCTIONS: [(&str, Function); 11] = [
+pub const FUNCTIONS: [(&str, Function); 12] = [
     ("auth", Function::Http(auth::routes)),
     ("tenants", Function::Http(tenants::routes)),
     ("users", Function::Http(users::routes)),
@@ -23,6 +23,7 @@ pub const FUNCTIONS: [(&str, Function); 11] = [
     ("webhook-worker", Function::Queue(webhook_worker::worker)),
     ("job-worker", Function::Queue(job_worker::worker)),
     ("delivery-worker", Function::Queue(delivery_worker::worker)),
+    ("mail-worker", Function::Queue(mail_worker::worker)),
     ("scheduler", Function::Timer(scheduler::DUTIES)),
 ];
 

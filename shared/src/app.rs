@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use jiff::Timestamp;
 
 use crate::{
-    access::{ApiKeyCache, GateCache, Keyring, KeyringCache, MasterKey},
+    access::{ApiKeyCache, GateCache, Keyring, KeyringCache, MasterKey, SessionCache},
     config::Config,
     egress::Egress,
     id::{IdGen, TenantId},
@@ -48,6 +48,7 @@ pub struct Parts {
     pub(crate) gates: GateCache,
     pub(crate) api_keys: ApiKeyCache,
     pub(crate) collections: CollectionCache,
+    pub(crate) sessions: SessionCache,
     /// The tenant whose members operate the platform.
     pub(crate) operators: Option<TenantId>,
     master: MasterKey,
@@ -117,6 +118,7 @@ impl App {
             gates: GateCache::default(),
             api_keys: ApiKeyCache::default(),
             collections: CollectionCache::default(),
+            sessions: SessionCache::default(),
             master,
             keyring: KeyringCache::default(),
         })))

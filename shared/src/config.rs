@@ -106,6 +106,25 @@ impl Config {
         self.required("PORTICO_TENANT_ROLE_ARN")
     }
 
+    pub fn mail_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_MAIL_QUEUE_URL")
+    }
+
+    pub fn mail_dead_letter_queue_url(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_MAIL_DEAD_LETTER_QUEUE_URL")
+    }
+
+    /// The sender of all mail.
+    pub fn mail_from(&self) -> Result<&str, ConfigError> {
+        self.required("PORTICO_MAIL_FROM")
+    }
+
+    /// The application that links in mails lead to, without a trailing slash.
+    pub fn app_url(&self) -> Option<&str> {
+        self.optional("PORTICO_APP_URL")
+            .map(|url| url.trim_end_matches('/'))
+    }
+
     /// The URL of the queue that an event source's ARN names, among those that the function knows.
     pub fn queue_url(&self, arn: &str) -> Option<&str> {
         let name = arn.rsplit(':').next()?;

@@ -1,6 +1,7 @@
 //! What every HTTP function shares: routes with their documentation, layers, extractors.
 
 mod client;
+mod cors;
 mod documented;
 mod extract;
 mod idempotency;
@@ -12,6 +13,7 @@ mod shape;
 mod wire;
 
 pub use client::ClientAddress;
+pub use cors::TrustedOrigin;
 pub use extract::{Body, Path, Query};
 pub use layers::RequestId;
 pub use preconditions::{IfMatch, Tagged};

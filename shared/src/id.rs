@@ -47,6 +47,7 @@ kinds! {
     RequestKind "req" "request id";
     TokenKind "tok" "token id";
     KeyKind "sig" "signing key id";
+    InvitationKind "inv" "invitation id";
     ApiKeyKind "key" "api key id";
 }
 
@@ -63,6 +64,7 @@ pub type AuditId = Id<AuditKind>;
 pub type JobId = Id<BulkJobKind>;
 pub type ConnectionId = Id<ConnectionKind>;
 pub type DestinationId = Id<DestinationKind>;
+pub type InvitationId = Id<InvitationKind>;
 pub type ApiKeyId = Id<ApiKeyKind>;
 pub type DeliveryId = Id<DeliveryKind>;
 

@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     http::Routes,
     queue::{JobResult, Received, SqsAnswer, SqsEvent, run_batch},
-    schedule::{self, Duty, Ended},
+    schedule::{self, Duty, Ended, Ordered},
     telemetry,
     time::Clock,
 };
@@ -91,19 +91,19 @@ pub fn batches(
     })
 }
 
-/// The service that answers a timer. What the event says is not used: the clock is the app's.
+/// The service that answers a timer. Of the event, only an operator's order is used: the clock is the app's.
 pub fn ticks(
     app: App,
     duties: &'static [Duty],
 ) -> impl Service<
-    LambdaEvent<serde::de::IgnoredAny>,
+    LambdaEvent<Ordered>,
     Response = Vec<Ended>,
     Error = lambda_runtime::Error,
     Future: Send,
 > + Clone {
-    lambda_runtime::service_fn(move |_: LambdaEvent<serde::de::IgnoredAny>| {
+    lambda_runtime::service_fn(move |event: LambdaEvent<Ordered>| {
         let app = app.clone();
-        async move { Ok(schedule::tick(&app, duties).await?) }
+        async move { Ok(schedule::tick_as(&app, duties, event.payload).await?) }
     })
 }
 

@@ -17,6 +17,7 @@
 //! - [`index`]: which fields of it they sort and filter by
 //! - [`sync`]: how two sides of a record become one, as decisions
 //! - [`bulk`]: work on many rows, a page at a time
+//! - [`mail`]: letters to people
 //! - [`queue`]: jobs between functions
 //! - [`schedule`]: what is done on a timer
 //! - [`egress`], [`ip_ranges`]: calls to URLs that others choose, and what they may reach
@@ -36,6 +37,7 @@ pub mod index;
 pub mod ip_ranges;
 pub mod lambda;
 pub mod limit;
+pub mod mail;
 mod named;
 pub mod outbound;
 pub mod plan;

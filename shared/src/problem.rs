@@ -19,6 +19,9 @@ pub enum ApiError {
     Malformed(String),
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// The password is right, and the account has a second factor.
+    #[error("a one-time code is needed: give it as `otp`")]
+    OtpRequired,
     /// One answer for an unknown address and for a bad, stale or missing signature.
     #[error("the request is not authenticated")]
     NotVerified,
@@ -129,6 +132,11 @@ impl ApiError {
                 "Not authenticated",
                 StatusCode::UNAUTHORIZED,
             ),
+            Self::OtpRequired => (
+                "otp-required",
+                "One-time code required",
+                StatusCode::UNAUTHORIZED,
+            ),
             Self::NotVerified => (
                 "not-verified",
                 "Not authenticated",
@@ -212,6 +220,7 @@ impl ApiError {
         [
             Self::Malformed(String::new()),
             Self::Unauthenticated(""),
+            Self::OtpRequired,
             Self::NotVerified,
             Self::Forbidden(Permission::TenantRead),
             Self::NotAllowed(""),
@@ -247,7 +256,7 @@ impl ApiError {
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         match self {
             // RFC 6750 section 3: the challenge that goes with every 401.
-            Self::Unauthenticated(_) => vec![(
+            Self::Unauthenticated(_) | Self::OtpRequired => vec![(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"portico\""),
             )],

@@ -127,9 +127,19 @@ impl Queue {
         tenant: TenantId,
         body: String,
     ) -> anyhow::Result<()> {
+        self.send_in(queue_url, tenant.to_string(), body).await
+    }
+
+    /// As [`Queue::send`], in a group of another name.
+    pub(crate) async fn send_in(
+        &self,
+        queue_url: &str,
+        group: String,
+        body: String,
+    ) -> anyhow::Result<()> {
         let message = Message {
             queue_url: queue_url.to_owned(),
-            group: tenant.to_string(),
+            group,
             body,
             delay_s: 0,
         };

@@ -44,6 +44,17 @@ pub struct Turn {
     pub now: Timestamp,
     /// Where the last turn ended; `None` at first and after [`Rest::Done`].
     pub place: Option<String>,
+    /// What an operator wants of this turn, which is then not waited for.
+    pub order: Option<String>,
+}
+
+/// An operator's event in place of the timer's: this duty, now.
+#[derive(Debug, Default, Deserialize)]
+pub struct Ordered {
+    #[serde(default)]
+    pub duty: Option<String>,
+    #[serde(default)]
+    pub order: Option<String>,
 }
 
 /// What is left after a turn.
@@ -98,13 +109,30 @@ pub(crate) fn open(app: &App, tenant: TenantId, now: Timestamp) -> TenantStore {
 /// # Errors
 /// Some duty failed: all others had their turn. The message names the failures.
 pub async fn tick(app: &App, duties: &[Duty]) -> anyhow::Result<Vec<Ended>> {
+    tick_as(app, duties, Ordered::default()).await
+}
+
+/// As [`tick`]; with an operator's order, for its duty only, whether or not it is due.
+pub(crate) async fn tick_as(
+    app: &App,
+    duties: &[Duty],
+    ordered: Ordered,
+) -> anyhow::Result<Vec<Ended>> {
     let now = app.clock.now();
     let rows = app.platform().duties().await.context("read the duties")?;
-    let due = duties.iter().filter(|duty| {
-        let row = rows.get(duty.name);
-        row.is_none_or(|row| row.due_ms.max(row.lease_ms) <= now.as_millisecond())
+    let known = |name: &String| duties.iter().any(|duty| duty.name == name);
+    if let Some(unknown) = ordered.duty.as_ref().filter(|name| !known(name)) {
+        return Err(anyhow!("there is no duty {unknown}"));
+    }
+    let due = duties.iter().filter(|duty| match &ordered.duty {
+        Some(wanted) => duty.name == wanted,
+        None => {
+            let row = rows.get(duty.name);
+            row.is_none_or(|row| row.due_ms.max(row.lease_ms) <= now.as_millisecond())
+        }
     });
-    let turns = join_all(due.map(|duty| take_turn(app, duty, now))).await;
+    let turns = due.map(|duty| take_turn(app, duty, ordered.order.clone(), now));
+    let turns = join_all(turns).await;
     let ended: Vec<Ended> = turns.into_iter().flatten().collect();
     let failed: Vec<String> = ended
         .iter()
@@ -118,7 +146,7 @@ pub async fn tick(app: &App, duties: &[Duty]) -> anyhow::Result<Vec<Ended>> {
 }
 
 /// `None` if another tick has the duty's turn.
-async fn take_turn(app: &App, duty: &Duty, now: Timestamp) -> Option<Ended> {
+async fn take_turn(app: &App, duty: &Duty, order: Option<String>, now: Timestamp) -> Option<Ended> {
     let row = match app.platform().lease_duty(duty.name, now, now + LEASE).await {
         Ok(row) => row,
         Err(StoreError::Conflict { .. }) => return None,
@@ -127,6 +155,7 @@ async fn take_turn(app: &App, duty: &Duty, now: Timestamp) -> Option<Ended> {
     let turn = Turn {
         now,
         place: row.place.clone(),
+        order,
     };
     let outcome = AssertUnwindSafe((duty.run)(app, turn)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("panicked")));

@@ -113,6 +113,7 @@ pub enum Purpose {
     IdempotentReply,
     DestinationKey,
     DestinationHeader,
+    TotpSecret,
 }
 
 impl Purpose {
@@ -126,6 +127,7 @@ impl Purpose {
             Self::IdempotentReply => "idempotent-reply",
             Self::DestinationKey => "destination-key",
             Self::DestinationHeader => "destination-header",
+            Self::TotpSecret => "totp-secret",
         }
     }
 }

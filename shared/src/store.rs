@@ -2,6 +2,7 @@
 //! serves only what has no tenant yet. Every write is a [`Change`]: it carries its audit entry.
 
 mod api_key;
+mod attempts;
 mod audit_log;
 mod authorization;
 mod breaker;
@@ -18,6 +19,8 @@ mod endpoint;
 mod event;
 mod gate;
 mod grant;
+mod identity;
+mod invitation;
 mod key;
 mod keyed;
 mod limiter;
@@ -62,6 +65,7 @@ pub use endpoint::{
 };
 pub use event::{Attempt, Event, EventFilter, EventState, Ledger, Outcome, Tally};
 pub use gate::MOST_ROLES;
+pub use invitation::{Invitation, InvitationState};
 pub use own_connector::OwnConnector;
 pub use platform::PlatformStore;
 pub use record::{DeletedRecord, Record, RecordVersion};
@@ -72,17 +76,20 @@ pub use tenant::{Tenant, TenantPatch, TenantStatus};
 pub use trail::AuditFilter;
 pub use user::{NewUser, User, UserFilter, UserPatch, UserStatus};
 
+pub(crate) use attempts::{MOST_TRIES, Try, WINDOW_S};
 pub(crate) use authorization::PendingAuthorization;
 pub(crate) use breaker::{BreakerRow, WrittenBreaker};
 pub(crate) use bulk_job::{Plan, Planned};
 pub(crate) use collection::CollectionCache;
 pub(crate) use connection::credential_owner;
-pub(crate) use db::Db;
+pub(crate) use db::{Db, Write};
 pub(crate) use delivery::{Claim, Hold, NewDelivery, Next, NotYet};
 pub(crate) use destination::Outlets;
 pub(crate) use endpoint::{address_hash, secret_owner};
 pub(crate) use event::{Applied, EventContent};
 pub(crate) use grant::{GrantRow, Locked, NewGrant};
+pub(crate) use identity::{Begun, Identity};
+pub(crate) use invitation::Joining;
 pub(crate) use key::{Key, Sort};
 pub(crate) use keyed::{KeyRow, Keyed, Message, Owner, Refusal, Stage, keep, own};
 pub(crate) use limiter::Leased;

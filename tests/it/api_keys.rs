@@ -319,6 +319,7 @@ fn is_closed_to_keys(method: &Method, path: &str) -> bool {
     let personal = path == "/v1/me"
         || path == "/v1/auth/logout"
         || path.starts_with("/v1/auth/sessions")
+        || path == "/v1/auth/session" && *method != Method::POST
         || path.starts_with("/v1/auth/mfa")
         || path == "/v1/auth/memberships"
         || path == "/v1/auth/switch-tenant"

@@ -35,6 +35,7 @@ async fn every_change_leaves_one_entry_with_actor_target_and_values() {
         .post("/v1/auth/login", wrong)
         .await
         .status(401);
+    stack.drain().await;
     owner.post("/v1/auth/logout", json!({})).await.status(204);
     let owner = stack.client(again["access_token"].as_str());
     let entries = owner.get("/v1/audit?limit=100").await.status(200)["data"]

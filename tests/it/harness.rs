@@ -136,6 +136,36 @@ impl Stack {
         self.platform.drain().await.expect("the queues drain");
     }
 
+    /// The letters to one address, oldest first, once all that are queued were sent.
+    pub(crate) async fn letters(&self, to: &str) -> Vec<Value> {
+        self.drain().await;
+        let mut letters = self.platform.outbox().letters();
+        letters.retain(|letter| letter["to"][0] == to);
+        letters
+    }
+
+    /// The token in the latest letter of this kind to one address.
+    pub(crate) async fn mailed(&self, to: &str, kind: &str) -> String {
+        let letters = self.letters(to).await;
+        let letter = letters.iter().rfind(|letter| letter["kind"] == kind);
+        let letter = letter.unwrap_or_else(|| panic!("no letter {kind} to {to}: {letters:?}"));
+        let body = text(&letter["text"]);
+        let (_, rest) = body.split_once("#token=").expect("a link with a token");
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Proves the address of a person who is signed in.
+    pub(crate) async fn verify_email(&self, person: &Client, email: &str) {
+        person
+            .post("/v1/auth/email/verification", json!({}))
+            .await
+            .status(202);
+        let token = self.mailed(email, "email-verification").await;
+        let body = json!({ "token": token });
+        let verified = self.anonymous().post("/v1/auth/email/verify", body).await;
+        verified.status(204);
+    }
+
     /// One tick of the scheduler: each duty that is due has its turn.
     pub(crate) async fn tick(&self) {
         let ticked = self.platform.tick("scheduler").await;

@@ -86,6 +86,9 @@ async fn a_member_who_comes_back_is_let_in() {
         .status(204);
     blue.post("/v1/users", new).await.status(201);
     let tenant = text(&blue.get("/v1/tenant").await.status(200)["id"]);
+    let at_home = stack.login("b@x.example").await.status(200);
+    let at_home = stack.client(at_home["access_token"].as_str());
+    stack.verify_email(&at_home, "b@x.example").await;
     let login =
         json!({ "email": "b@x.example", "password": "correct horse battery", "tenant_id": tenant });
     let signed_in = stack

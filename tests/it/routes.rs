@@ -1,6 +1,7 @@
 //! Every route of the project with a request that works: what the access matrix, the isolation test
 //! and the OpenAPI test walk over. A route without its row here fails them.
 
+mod identity;
 mod platform;
 pub(crate) mod vendors;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use shared::lambda::Function;
 
 use crate::{
-    harness::{Client, Endpoint, Stack, root, text},
+    harness::{Client, Endpoint, Stack, text},
     receiver::Receiver,
 };
 
@@ -29,63 +30,15 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn ends_the_session(&self) -> bool {
-        ["/v1/auth/logout", "/v1/auth/sessions:revoke-all"].contains(&self.path)
+        let out = self.method == Method::DELETE && self.path == "/v1/auth/session";
+        out || ["/v1/auth/logout", "/v1/auth/sessions:revoke-all"].contains(&self.path)
     }
 }
 
 pub(crate) fn all() -> Vec<Route> {
     let row = |method, path, body| Route { method, path, body };
     let get = |path| row(Method::GET, path, None);
-    let login = json!({ "email": "owner@acme.example", "password": "correct horse battery" });
-    let register = json!({
-        "tenant_name": "new", "name": "N", "email": "new@new.example", "password": "correct horse battery",
-    });
     let mut routes = vec![
-        row(Method::POST, "/v1/auth/register", Some(register)),
-        row(Method::POST, "/v1/auth/login", Some(login)),
-        row(
-            Method::POST,
-            "/v1/auth/refresh",
-            Some(json!({ "refresh_token": "prt_x" })),
-        ),
-        row(Method::POST, "/v1/auth/logout", None),
-        get("/v1/auth/sessions"),
-        row(Method::DELETE, "/v1/auth/sessions/{id}", None),
-        row(Method::POST, "/v1/auth/sessions:revoke-all", None),
-        get("/v1/auth/sso/start"),
-        row(Method::POST, "/v1/auth/sso/saml/{connection_id}/acs", None),
-        get("/v1/auth/sso/saml/{connection_id}/metadata"),
-        row(
-            Method::POST,
-            "/v1/auth/sso/token",
-            Some(json!({ "code": "x" })),
-        ),
-        get("/v1/tenant/api-keys"),
-        row(
-            Method::POST,
-            "/v1/tenant/api-keys",
-            Some(json!({ "name": "K", "permissions": ["users:read"] })),
-        ),
-        get("/v1/tenant/api-keys/{id}"),
-        row(Method::DELETE, "/v1/tenant/api-keys/{id}", None),
-        row(
-            Method::POST,
-            "/v1/tenant/api-keys/{id}:rotate",
-            Some(json!({ "overlap_hours": 0 })),
-        ),
-        get("/v1/tenant/sso-connections"),
-        row(
-            Method::POST,
-            "/v1/tenant/sso-connections",
-            Some(sso_connection()),
-        ),
-        get("/v1/tenant/sso-connections/{id}"),
-        row(
-            Method::PATCH,
-            "/v1/tenant/sso-connections/{id}",
-            Some(json!({ "name": "N" })),
-        ),
-        row(Method::DELETE, "/v1/tenant/sso-connections/{id}", None),
         get("/.well-known/jwks.json"),
         get("/health"),
         get("/ready"),
@@ -237,22 +190,12 @@ pub(crate) fn all() -> Vec<Route> {
         get("/hooks/{address}"),
         row(Method::POST, "/hooks/{address}/batch", Some(json!([{}]))),
     ];
+    routes.extend(identity::rows());
     routes.extend(vendors::rows());
     routes.extend(platform::rows());
     // Last: they end the session with which the others are walked.
     routes.sort_by_key(Route::ends_the_session);
     routes
-}
-
-/// A connection to an identity provider.
-fn sso_connection() -> Value {
-    let index = std::fs::read(root().join("tests/saml/index.json")).unwrap();
-    let index: Value = serde_json::from_slice(&index).unwrap();
-    json!({ "name": "N", "saml": {
-        "idp_entity_id": "https://idp.example",
-        "sso_url": "https://idp.example/sso",
-        "certificates": [index["idp_cert_pem"]],
-    }})
 }
 
 /// Method and path of every route that the functions have.
@@ -287,6 +230,7 @@ pub(crate) struct Resources {
     sso_connection: String,
     api_key: String,
     delivery: String,
+    invitation: String,
     entry: String,
 }
 
@@ -316,7 +260,7 @@ impl Resources {
         stack.drain().await;
         let job = Self::unfinished_job(owner).await;
         let sso = owner
-            .post("/v1/tenant/sso-connections", sso_connection())
+            .post("/v1/tenant/sso-connections", identity::sso_connection())
             .await;
         let sso_connection = text(&sso.status(201)["id"]);
         let new = json!({ "name": "K", "permissions": ["users:read"] });
@@ -324,6 +268,9 @@ impl Resources {
         let api_key = text(&api_key.status(201)["id"]);
         let deliveries = owner.get("/v1/deliveries?limit=1").await.status(200);
         let delivery = text(&deliveries["data"][0]["id"]);
+        let new = json!({ "email": email, "role": "user" });
+        let invitation = owner.post("/v1/tenant/invitations", new).await;
+        let invitation = text(&invitation.status(201)["id"]);
         let entry = text(&owner.get("/v1/audit").await.status(200)["data"][0]["id"]);
         Self {
             user,
@@ -340,6 +287,7 @@ impl Resources {
             sso_connection,
             api_key,
             delivery,
+            invitation,
             entry,
         }
     }
@@ -409,7 +357,8 @@ impl Resources {
         if route.path == "/v1/collections" {
             body["name"] = json!(format!("d{}", self.user.trim_start_matches("usr_")));
         }
-        if route.path != "/v1/auth/login" && body.get("email").is_some() {
+        let signs_in = ["/v1/auth/login", "/v1/auth/session"].contains(&route.path);
+        if !signs_in && body.get("email").is_some() {
             body["email"] = json!(format!("{}@x.example", self.user));
         }
         if route.path == "/v1/connectors" {
@@ -432,6 +381,7 @@ impl Resources {
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
             path if path.starts_with("/v1/destinations/") => &self.destination,
+            path if path.starts_with("/v1/tenant/invitations/") => &self.invitation,
             path if path.starts_with("/v1/tenant/api-keys/") => &self.api_key,
             path if path.contains("/sso-connections/") || path.contains("/sso/saml/") => {
                 &self.sso_connection
@@ -472,6 +422,7 @@ impl Resources {
             &self.sso_connection,
             &self.api_key,
             &self.delivery,
+            &self.invitation,
             &self.entry,
         ]
     }

@@ -98,7 +98,11 @@ impl Sightings {
     fn see(&self, sight: Sight<'_>) {
         match sight {
             Sight::Call { role, need } => {
-                let resource = name(&need.resource);
+                // A sender may be verified by its domain, so the policy names no identity, but the address.
+                let resource = match need.action.as_str() {
+                    "ses:SendEmail" => "identity/*",
+                    _ => name(&need.resource),
+                };
                 self.keep(&format!("call {role} {} {resource}", need.action));
             }
             Sight::Answer {
@@ -187,9 +191,15 @@ fn way(statement: &Statement) -> &'static str {
     let Some(condition) = &statement.condition else {
         return "";
     };
-    match condition["StringEquals"]["kms:ViaService"].as_str() {
-        Some(service) if service.starts_with("dynamodb.") => " via-dynamodb",
-        _ => " itself",
+    let equals = &condition["StringEquals"];
+    let service = equals["kms:ViaService"].as_str();
+    if service.is_some_and(|service| service.starts_with("dynamodb.")) {
+        " via-dynamodb"
+    } else if equals["kms:EncryptionContext:purpose"].is_string() {
+        " itself"
+    } else {
+        // A sender's address, or the keys of rows: conditions that a call has met when it is seen.
+        ""
     }
 }
 

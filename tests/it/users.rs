@@ -263,6 +263,9 @@ async fn one_person_can_be_a_member_of_two_tenants() {
     blue.post("/v1/users", new(PASSWORD))
         .await
         .problem(409, "conflict");
+    let signed_in = stack.login("both@x.example").await.status(200);
+    let both = stack.client(signed_in["access_token"].as_str());
+    stack.verify_email(&both, "both@x.example").await;
     let problem = stack
         .login("both@x.example")
         .await

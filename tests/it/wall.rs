@@ -234,7 +234,7 @@ async fn no_call_reaches_another_tenants_rows_with_a_tenants_credentials() {
         format!("T#{}", id_of(&globex).await),
     );
     let roles = &stack.platform.template().roles;
-    assert_eq!(roles.len(), 10);
+    assert_eq!(roles.len(), 11);
     let mut refused = 0;
     for role in roles {
         let tenant = own.strip_prefix("T#").unwrap();

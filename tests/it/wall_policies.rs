@@ -71,6 +71,7 @@ async fn the_templates_policies_allow_a_tenants_role_its_own_keys_only() {
         "SSO#1",
         "OAUTH#1",
         "A#1",
+        "TRY#1",
         "H#1",
     ]
     .map(str::to_owned)
@@ -100,12 +101,17 @@ async fn the_templates_policies_allow_a_tenants_role_its_own_keys_only() {
                     allowed += 1;
                     let is_own = |key: &str| key == own || key.starts_with(&format!("{own}#"));
                     let is_platform = resource.ends_with("PlatformTable");
+                    let meets_people =
+                        ["UsersTenantRole", "AuthTenantRole"].contains(&role.logical_id.as_str());
                     let is_person = |key: &str| {
-                        let moves = ["GetItem", "PutItem", "DeleteItem"].contains(&action);
-                        role.logical_id == "UsersTenantRole"
-                            && is_platform
-                            && moves
-                            && key.starts_with("U#")
+                        let actions = ["GetItem", "PutItem", "UpdateItem", "DeleteItem"];
+                        let moves = actions.contains(&action);
+                        meets_people && is_platform && moves && key.starts_with("U#")
+                    };
+                    let is_try = |key: &str| {
+                        let forgets =
+                            action == "DeleteItem" && resource.ends_with("EphemeralTable");
+                        meets_people && forgets && key.starts_with("TRY#")
                     };
                     let is_look_up = |key: &str| {
                         let moves = ["PutItem", "DeleteItem"].contains(&action);
@@ -119,7 +125,7 @@ async fn the_templates_policies_allow_a_tenants_role_its_own_keys_only() {
                         .expect("a call without keys is refused");
                     let is_good = named
                         .iter()
-                        .all(|key| is_own(key) || is_person(key) || is_look_up(key));
+                        .all(|key| is_own(key) || is_person(key) || is_try(key) || is_look_up(key));
                     assert!(is_good, "{} {need:?}", role.logical_id);
                 }
             }

@@ -1,6 +1,10 @@
 //! Sign-up, sign-in, refresh and sign-out; the public keys; whether the platform is up.
 
+mod browser;
 mod docs;
+mod mfa;
+mod passwords;
+mod people;
 mod sessions;
 mod sso;
 mod views;
@@ -33,6 +37,23 @@ pub fn routes() -> Routes {
         .with(routes!(sessions::list_sessions))
         .with(routes!(sessions::delete_session))
         .with(routes!(sessions::revoke_sessions))
+        .with(routes!(
+            browser::create_session,
+            browser::get_session,
+            browser::delete_session
+        ))
+        .with(routes!(mfa::get_mfa))
+        .with(routes!(mfa::enrol_totp, mfa::remove_totp))
+        .with(routes!(mfa::confirm_totp))
+        .with(routes!(mfa::renew_recovery_codes))
+        .with(routes!(people::accept_invitation))
+        .with(routes!(people::list_memberships))
+        .with(routes!(people::switch_tenant))
+        .with(routes!(passwords::forgot_password))
+        .with(routes!(passwords::reset_password))
+        .with(routes!(passwords::change_password))
+        .with(routes!(passwords::ask_to_verify_email))
+        .with(routes!(passwords::verify_email))
         .with(routes!(explain_decision))
         .with(routes!(sso::start_sso))
         .with(routes!(sso::finish_saml))
@@ -66,10 +87,10 @@ async fn register(
     Ok((StatusCode::CREATED, Json(signed_in.into())))
 }
 
-/// Exchanges an e-mail address and a password for tokens.
+/// Exchanges an e-mail address and a password, and a one-time code if the account has a second factor, for tokens.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", security(()), request_body = LoginIn, responses(
     (status = 200, description = "The user and their tokens", body = SignedInOut),
-    (status = 401, description = "Address or password is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Address, password or code is wrong, or the code is missing (`otp-required`)", body = Problem, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn login(
@@ -78,12 +99,7 @@ async fn login(
     at: Entrance,
     Body(given): Body<LoginIn>,
 ) -> Result<Json<SignedInOut>, ApiError> {
-    let login = sign_in::Login {
-        email: rules::normal_email(&given.email),
-        password: given.password,
-        tenant: given.tenant_id,
-    };
-    Ok(Json(sign_in::login(&app, &at, login).await?.into()))
+    Ok(Json(sign_in::login(&app, &at, given.into()).await?.into()))
 }
 
 /// Exchanges a refresh token for the next one and a new access token. A token works once.

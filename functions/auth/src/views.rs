@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::{
     access::{
         Jwk, Permission, Role,
-        sign_in::{SignedIn, Tokens},
+        sign_in::{Login, SignedIn, Tokens},
     },
     app::DependencyCheck,
     http::{TenantOut, UserOut, rules},
@@ -45,6 +45,21 @@ pub(crate) struct LoginIn {
     #[garde(skip)]
     #[schema(value_type = Option<String>)]
     pub(crate) tenant_id: Option<TenantId>,
+    /// A one-time code or a recovery code, for an account with a second factor.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    pub(crate) otp: Option<Secret<String>>,
+}
+
+impl From<LoginIn> for Login {
+    fn from(given: LoginIn) -> Self {
+        Self {
+            email: rules::normal_email(&given.email),
+            password: given.password,
+            tenant: given.tenant_id,
+            otp: given.otp,
+        }
+    }
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -97,7 +112,7 @@ impl SessionOut {
     }
 }
 
-fn second(unix_s: i64) -> String {
+pub(crate) fn second(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s)
         .unwrap_or(jiff::Timestamp::MAX)
         .to_string()

@@ -1,6 +1,7 @@
 //! The caller's tenant, its roles, API keys and identity providers, and what it uses; the operators' routes.
 
 mod api_keys;
+mod invitations;
 mod platform;
 mod roles;
 mod sso;
@@ -27,6 +28,12 @@ pub fn routes() -> Routes {
             roles::update_role,
             roles::delete_role
         ))
+        .with(routes!(
+            invitations::list_invitations,
+            invitations::create_invitation
+        ))
+        .with(routes!(invitations::delete_invitation))
+        .with(routes!(invitations::resend_invitation))
         .with(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .with(routes!(api_keys::get_api_key, api_keys::delete_api_key))
         .with(routes!(api_keys::rotate_api_key))

@@ -55,7 +55,7 @@ async fn create_user(
     let store = caller.authorize(Permission::UsersWrite)?;
     caller.may_grant(new.role).await?;
     let password_hash = match new.password {
-        Some(password) => Some(hash_password(password).await?),
+        Some(password) => Some(hash_password(password, &new.email).await?),
         None => None,
     };
     let new = NewUser {

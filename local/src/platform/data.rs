@@ -13,6 +13,7 @@ const MARK: &str = "portico data directory";
 const DYNAMODB: &str = "dynamodb.sqlite";
 const SQS: &str = "sqs.sqlite";
 const KEY: &str = "master.key";
+const OUTBOX: &str = "outbox.jsonl";
 const SQLITE_COMPANIONS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 #[derive(Debug)]
@@ -47,6 +48,11 @@ impl DataDirectory {
 
     pub fn sqs_file(&self) -> PathBuf {
         self.path.join(SQS)
+    }
+
+    /// Where the letters go that nobody gets.
+    pub(crate) fn outbox_file(&self) -> PathBuf {
+        self.path.join(OUTBOX)
     }
 
     /// The variable that hands functions the platform's master key: a file that lasts, or a key that does not.
@@ -140,7 +146,7 @@ fn is_ours(name: &str) -> bool {
             .iter()
             .any(|end| name.strip_prefix(database) == Some(end))
     };
-    name == LOCK || name == KEY || is_database(DYNAMODB) || is_database(SQS)
+    name == LOCK || name == KEY || name == OUTBOX || is_database(DYNAMODB) || is_database(SQS)
 }
 
 /// 32 random bytes in hex.

@@ -25,6 +25,7 @@ pub(super) fn common(urls: Urls<'_>, port: u16, egress_allow: &str) -> BTreeMap<
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         // Without it an SDK that lacks a setting would look for one on the network.
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("PORTICO_MAIL_FROM", "portico@local.example".to_owned()),
         ("PORTICO_EGRESS_ALLOW", egress_allow.to_owned()),
         ("PORTICO_PUBLIC_URL", format!("http://127.0.0.1:{port}")),
     ];

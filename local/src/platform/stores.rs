@@ -23,7 +23,7 @@ use crate::witness::Witness;
 
 /// What both fronts share.
 pub(super) struct Doors {
-    access: Arc<Access>,
+    pub(super) access: Arc<Access>,
     sessions: Sessions,
     pub(super) faults: Faults,
     pub(super) calls: Calls,

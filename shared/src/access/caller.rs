@@ -11,6 +11,7 @@ use crate::{
     access::{
         Gate, Permission, Permissions, Role, TokenError,
         api_key::{self, Freshness},
+        browser,
         gate::{Ticket, TurnedAway},
         sign_in::Entrance,
         token,
@@ -34,6 +35,7 @@ pub struct Caller {
     principal: Principal,
     permissions: Permissions,
     gate: Arc<Gate>,
+    csrf_token: Option<String>,
     now: Timestamp,
     origin: AuditOrigin,
 }
@@ -119,6 +121,11 @@ impl Caller {
         }
     }
 
+    /// What requests with the caller's session cookie must carry; `None` with another credential.
+    pub fn csrf_token(&self) -> Option<&str> {
+        self.csrf_token.as_deref()
+    }
+
     /// All that the caller may do.
     pub fn permissions(&self) -> Permissions {
         self.permissions
@@ -199,12 +206,18 @@ impl Principal {
 
 impl Caller {
     async fn of(parts: &mut Parts, app: &App, freshness: Freshness) -> Result<Self, ApiError> {
-        let credential = bearer(parts)?.to_owned();
         let now = app.clock.now();
-        let caller = if credential.starts_with(api_key::PREFIX) {
-            Self::by_key(parts, app, &credential, freshness, now).await?
+        let by_header = parts.headers.contains_key(header::AUTHORIZATION);
+        let cookie = browser::cookie(parts).filter(|_| !by_header);
+        let caller = if let Some(cookie) = cookie {
+            Self::by_cookie(parts, app, cookie, freshness, now).await?
         } else {
-            Self::by_token(parts, app, &credential, freshness, now).await?
+            let credential = bearer(parts)?.to_owned();
+            if credential.starts_with(api_key::PREFIX) {
+                Self::by_key(parts, app, &credential, freshness, now).await?
+            } else {
+                Self::by_token(parts, app, &credential, freshness, now).await?
+            }
         };
         let actor = caller.principal.actor().to_string();
         limit::admit_caller(app, parts, &caller.gate.terms, caller.tenant, &actor, now).await?;
@@ -246,6 +259,42 @@ impl Caller {
             principal: Principal::Member(member),
             permissions,
             gate,
+            csrf_token: None,
+            now,
+            origin: AuditOrigin::of(parts),
+        })
+    }
+
+    async fn by_cookie(
+        parts: &Parts,
+        app: &App,
+        cookie: &str,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let admitted = browser::admit(parts, app, cookie, freshness, now).await?;
+        let tenant = admitted.token.tenant;
+        let gate = gate(app, tenant, freshness, now).await?;
+        let session = &admitted.session;
+        let ticket = Ticket {
+            user: session.user,
+            session: session.id,
+            role: session.role,
+            epoch: session.epoch,
+        };
+        let role = gate.admit(&ticket, now).map_err(turned_away)?;
+        let member = Member {
+            user: session.user,
+            role,
+            session: session.id,
+        };
+        Ok(Self {
+            app: app.clone(),
+            tenant,
+            principal: Principal::Member(member),
+            permissions: gate.permissions(role).unwrap_or(Permissions::SELF),
+            gate,
+            csrf_token: Some(admitted.csrf_token),
             now,
             origin: AuditOrigin::of(parts),
         })
@@ -268,6 +317,7 @@ impl Caller {
             principal: Principal::Key(key.id),
             permissions: key.permissions.without(Permissions::NOT_FOR_KEYS),
             gate,
+            csrf_token: None,
             now,
             origin: AuditOrigin::of(parts),
         })
@@ -320,7 +370,7 @@ fn bearer(parts: &Parts) -> Result<&str, ApiError> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(ApiError::Unauthenticated(
-            "this needs an access token or an API key: `Authorization: Bearer …`",
+            "this needs an access token or an API key (`Authorization: Bearer …`), or a session cookie",
         ));
     };
     let text = value.to_str().unwrap_or_default();
@@ -335,7 +385,7 @@ fn bearer(parts: &Parts) -> Result<&str, ApiError> {
 }
 
 impl Origin {
-    fn of(parts: &Parts, app: &App) -> Self {
+    pub(crate) fn of(parts: &Parts, app: &App) -> Self {
         if let Some(url) = app.config.public_url() {
             return Self(url.to_owned());
         }

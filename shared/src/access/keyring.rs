@@ -1,5 +1,9 @@
-//! The deployment's keys: made once, on first start, by whichever instance comes first; held in
-//! memory by every instance after one read. Private keys and the root key are stored sealed only.
+//! The deployment's keys: made on first start, by whichever instance comes first; held in memory by every
+//! instance for [`COPY_AGE`]. Private keys and the root key are stored sealed only.
+//!
+//! **Invariant:** a signing key verifies before it signs, and as long as a token that it signed may live.
+
+mod rotation;
 
 use std::sync::Arc;
 
@@ -21,7 +25,12 @@ use crate::{
     store::PlatformStore,
 };
 
-/// How long an instance trusts its copy before an unknown key id makes it look again.
+pub use rotation::rotate_keys;
+
+/// How long an instance works with its copy: so long may it sign by a key that is not the newest.
+pub(crate) const COPY_AGE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How old a copy must be for an unknown key id to make an instance look again.
 const RELOAD_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// The keyring as the platform table holds it.
@@ -37,13 +46,22 @@ struct SigningKeyRow {
     public: String,
     private: Sealed<Vec<u8>>,
     created_at: Timestamp,
+    /// From then on it signs; before, it is only published. Absent for a deployment's first key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signs_from: Option<Timestamp>,
 }
 
 /// The opened keys.
 pub(crate) struct Keyring {
-    root: SealingKey,
+    root: Arc<SealingKey>,
+    /// As it is stored: an instance that reads the row again unwraps the root key only if it is another.
+    wrapped_root: String,
     cursor: hmac::Key,
     refresh: hmac::Key,
+    mail: hmac::Key,
+    cookie: hmac::Key,
+    csrf: hmac::Key,
+    recovery: hmac::Key,
     audit: Ed25519KeyPair,
     signing: Vec<SigningKey>,
 }
@@ -52,6 +70,7 @@ pub(crate) struct SigningKey {
     pub(crate) kid: Id<KeyKind>,
     pub(crate) private: Secret<Vec<u8>>,
     public: Vec<u8>,
+    signs_from: Timestamp,
 }
 
 /// A public signing key (RFC 7517, RFC 8037).
@@ -80,18 +99,41 @@ impl Keyring {
         &self.refresh
     }
 
+    /// Makes the tokens that are mailed.
+    pub(crate) fn mail_key(&self) -> &hmac::Key {
+        &self.mail
+    }
+
+    /// Makes the session cookies of browsers.
+    pub(crate) fn cookie_key(&self) -> &hmac::Key {
+        &self.cookie
+    }
+
+    pub(crate) fn csrf_key(&self) -> &hmac::Key {
+        &self.csrf
+    }
+
+    /// Under which recovery codes are stored.
+    pub(crate) fn recovery_key(&self) -> &hmac::Key {
+        &self.recovery
+    }
+
     /// Signs checkpoints of audit logs, and nothing else.
     pub(crate) fn audit_key(&self) -> &Ed25519KeyPair {
         &self.audit
     }
 
-    /// The newest key; older ones only verify.
+    /// The newest key whose time has come; the others only verify.
     #[expect(
         clippy::expect_used,
         reason = "`open` refuses a row without signing keys"
     )]
-    pub(crate) fn signing_key(&self) -> &SigningKey {
-        self.signing.last().expect("a keyring has a signing key")
+    pub(crate) fn signing_key(&self, now: Timestamp) -> &SigningKey {
+        let mut newest_first = self.signing.iter().rev();
+        let found = newest_first.find(|key| key.signs_from <= now);
+        found
+            .or(self.signing.first())
+            .expect("a keyring has a signing key")
     }
 
     pub(crate) fn public_key(&self, kid: &str) -> Option<&[u8]> {
@@ -113,13 +155,21 @@ impl Keyring {
         self.signing.iter().map(jwk).collect()
     }
 
-    async fn open(row: &KeyringRow, master: &MasterKey) -> anyhow::Result<Self> {
-        let root = SealingKey::new(&*master.unwrap(&row.root_key).await?)?;
+    async fn open(
+        row: &KeyringRow,
+        master: &MasterKey,
+        before: Option<&Self>,
+    ) -> anyhow::Result<Self> {
+        let root = match before.filter(|before| before.wrapped_root == row.root_key) {
+            Some(before) => Arc::clone(&before.root),
+            None => Arc::new(SealingKey::new(&*master.unwrap(&row.root_key).await?)?),
+        };
         let open = |key: &SigningKeyRow| {
             Ok(SigningKey {
                 kid: key.kid,
                 private: root.open(Purpose::SigningKey, &key.kid.to_string(), &key.private)?,
                 public: URL_SAFE_NO_PAD.decode(&key.public)?,
+                signs_from: key.signs_from.unwrap_or(Timestamp::MIN),
             })
         };
         let signing = row
@@ -133,9 +183,14 @@ impl Keyring {
         Ok(Self {
             cursor: root.derived("cursor"),
             refresh: root.derived("refresh"),
+            mail: root.derived("mail-token"),
+            cookie: root.derived("session-cookie"),
+            csrf: root.derived("csrf-token"),
+            recovery: root.derived("recovery-code"),
             audit: Ed25519KeyPair::from_seed_unchecked(&*root.derived_seed("audit-checkpoint"))
                 .map_err(|_| anyhow!("derive the audit log's key"))?,
             root,
+            wrapped_root: row.root_key.clone(),
             signing,
         })
     }
@@ -148,12 +203,26 @@ impl Keyring {
     ) -> anyhow::Result<KeyringRow> {
         let new = master.generate().await?;
         let root = SealingKey::new(&new.plain)?;
+        Ok(KeyringRow {
+            root_key: new.wrapped,
+            signing_keys: vec![SigningKeyRow::generate(&root, ids, now, None)?],
+        })
+    }
+}
+
+impl SigningKeyRow {
+    fn generate(
+        root: &SealingKey,
+        ids: IdGen,
+        now: Timestamp,
+        signs_from: Option<Timestamp>,
+    ) -> anyhow::Result<Self> {
         let kid: Id<KeyKind> = ids.make(now);
         let pair = Ed25519KeyPair::generate().map_err(|_| anyhow!("generate an Ed25519 key"))?;
         let private = pair
             .to_pkcs8v1()
             .map_err(|_| anyhow!("encode an Ed25519 key"))?;
-        let signing = SigningKeyRow {
+        Ok(Self {
             kid,
             public: URL_SAFE_NO_PAD.encode(pair.public_key()),
             private: root.seal(
@@ -162,10 +231,7 @@ impl Keyring {
                 &private.as_ref().to_vec(),
             )?,
             created_at: now,
-        };
-        Ok(KeyringRow {
-            root_key: new.wrapped,
-            signing_keys: vec![signing],
+            signs_from,
         })
     }
 }
@@ -189,19 +255,21 @@ impl KeyringCache {
         let mut held = self.held.lock().await;
         if let Some((keyring, read_at)) = &*held {
             let known = wanted.is_none_or(|kid| keyring.public_key(kid).is_some());
-            if known || now.duration_since(*read_at) < RELOAD_AFTER {
+            let age = now.duration_since(*read_at).abs();
+            if age < RELOAD_AFTER || (known && age < COPY_AGE) {
                 return Ok(Arc::clone(keyring));
             }
         }
         let row = match platform.keyring().await? {
-            Some(row) => row,
+            Some(row) => row.value,
             None => {
                 let row = Keyring::generate(master, ids, now).await?;
                 platform.create_keyring(row).await?
             }
         };
+        let before = held.as_ref().map(|(keyring, _)| Arc::clone(keyring));
         let keyring = Arc::new(
-            Keyring::open(&row, master)
+            Keyring::open(&row, master, before.as_deref())
                 .await
                 .context("open the keyring")?,
         );
@@ -219,6 +287,6 @@ impl Keyring {
         let row = Self::generate(&master, IdGen::default(), Timestamp::UNIX_EPOCH)
             .await
             .unwrap();
-        Self::open(&row, &master).await.unwrap()
+        Self::open(&row, &master, None).await.unwrap()
     }
 }

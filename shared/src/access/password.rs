@@ -1,10 +1,14 @@
 //! Argon2id password hashes in PHC string form. A password is compared in time that does not
 //! depend on whether the account exists.
 
+mod rules;
+
 use anyhow::anyhow;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 
 use crate::seal::{self, Secret};
+
+pub(crate) use rules::check;
 
 /// A hash of a password that nobody has, verified when there is no account to verify against.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

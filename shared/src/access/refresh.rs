@@ -7,16 +7,45 @@
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     id::{SessionId, TenantId, UserId},
     seal,
-    store::{Key, Sort},
+    store::{Key, Session, Sort},
 };
+
+/// Within this time of a rotation the previous token still answers with the same successor: the
+/// reply was lost, or a second tab asked at the same moment. After it, it is a stolen token.
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 const PREFIX: &str = "prt_";
 const SECRET_LEN: usize = 32;
 const MAC_LEN: usize = 16;
+
+/// What a token of ours means that is not its session's current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotCurrent {
+    /// The session is over.
+    Expired,
+    /// It was the current one a moment ago: its successor is given once more.
+    AskedAgain,
+    /// It is in two hands: the family ends.
+    Reused,
+}
+
+/// Decides by the session's row as the failed rotation found it.
+pub(crate) fn not_current(session: &Session, hash: &str, now: Timestamp) -> NotCurrent {
+    let now_s = now.as_second();
+    let was_previous = session.previous_hash.as_deref() == Some(hash);
+    if session.expires_at <= now_s || session.ends_at <= now_s {
+        NotCurrent::Expired
+    } else if was_previous && now.duration_since(session.rotated_at) <= GRACE {
+        NotCurrent::AskedAgain
+    } else {
+        NotCurrent::Reused
+    }
+}
 
 /// A refresh token that carries a good MAC.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,5 +125,7 @@ impl RefreshToken {
     }
 }
 
+#[cfg(test)]
+mod interleavings;
 #[cfg(test)]
 mod tests;

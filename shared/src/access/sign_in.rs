@@ -1,21 +1,29 @@
 //! Registration, sign-in, refresh and sign-out: the flows that come before there is a caller.
 
+mod family;
+
 use jiff::{SignedDuration, Timestamp};
+
+pub use family::{logout, refresh};
 
 use crate::{
     access::{
-        ACCESS_TOKEN_LIFETIME_S, Caller, Keyring, Permission, Role, password,
+        ACCESS_TOKEN_LIFETIME_S, Keyring, Role,
+        browser::{self, Opened},
+        mfa, password,
         refresh::RefreshToken,
         token::{self, Subject},
     },
     app::App,
     audit::{self, Action, Actor},
-    id::{TenantId, UserId},
+    id::{SsoConnectionId, TenantId, UserId},
+    limit::{OverLimit, RateLimit},
+    mail::{self, MailJob},
     problem::{ApiError, FieldError},
     seal::Secret,
     store::{
-        Change, Registration, Rotation, Session, SignInCode, Tenant, TenantStatus, TenantStore,
-        User, UserStatus,
+        Change, Conflict, Identity, MOST_TRIES, Registration, Session, SignInCode, StoreError,
+        Tenant, TenantStatus, TenantStore, Try, User, UserStatus, WINDOW_S, Write,
     },
 };
 
@@ -24,10 +32,6 @@ const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A session ends after this long however often it is refreshed.
 const ABSOLUTE: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// Within this time of a rotation the previous token still answers with the same successor: the
-/// reply was lost, or a second tab asked at the same moment. After it, it is a stolen token.
-const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Where a request came in: for audit entries, and for the issuer of its tokens.
 pub struct Entrance {
@@ -46,6 +50,7 @@ pub struct Login {
     pub email: String,
     pub password: Secret<String>,
     pub tenant: Option<TenantId>,
+    pub otp: Option<Secret<String>>,
 }
 
 /// What a successful sign-in or refresh gives.
@@ -69,6 +74,7 @@ pub struct SignedIn {
 /// `Conflict` when there is an account with the e-mail address.
 pub async fn register(app: &App, at: &Entrance, new: Register) -> Result<SignedIn, ApiError> {
     let now = app.clock.now();
+    password::check(&new.password, &new.email, "/password")?;
     let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
     let password_hash = password::hash(new.password)
         .await
@@ -102,6 +108,14 @@ pub async fn register(app: &App, at: &Entrance, new: Register) -> Result<SignedI
     app.platform()
         .register(registration, &at.origin, app.ids)
         .await?;
+    let verification = MailJob::Verification {
+        user: user.id,
+        request: app.ids.make(now),
+    };
+    // They are in; the letter can be asked for again.
+    if let Err(error) = mail::queue(app, &verification).await {
+        tracing::warn!(%error, "the letter to a new account was not queued");
+    }
     let tokens = tokens(
         app, &keyring, &at.issuer, tenant.id, &session, &refresh, now,
     )?;
@@ -112,69 +126,123 @@ pub async fn register(app: &App, at: &Entrance, new: Register) -> Result<SignedI
     })
 }
 
-/// Checks a password and begins a session.
+/// Checks a password and a second factor, and begins a session.
 ///
 /// # Errors
-/// One refusal for an unknown address, a wrong password and a suspended account, in the same time;
-/// `Invalid` naming `tenant_id` when a right password leads to several tenants.
+/// One refusal for an unknown address, a wrong password and a suspended account, after the same calls;
+/// `RateLimited` after too many of them; `Invalid` naming `tenant_id` when a right password leads to several
+/// tenants; `OtpRequired` when a right password needs a code beside it.
 pub async fn login(app: &App, at: &Entrance, login: Login) -> Result<SignedIn, ApiError> {
-    const REFUSED: ApiError = ApiError::Unauthenticated("e-mail address or password is wrong");
     let now = app.clock.now();
+    let begin = proved(app, at, login, now).await?;
+    once(begin_in(app, at, begin, now).await)?.ok_or(REFUSED)
+}
+
+/// As [`login`], for a session that a browser keeps in a cookie.
+pub async fn open_browser(
+    app: &App,
+    at: &Entrance,
+    login: Login,
+) -> Result<(Tenant, User, Opened), ApiError> {
+    let now = app.clock.now();
+    let begin = Begin {
+        keeper: Keeper::Browser,
+        ..proved(app, at, login, now).await?
+    };
+    let begun = once(begin_session(app, at, begin, now).await)?;
+    let (tenant, user, session, token) = begun.ok_or(REFUSED)?;
     let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
+    let opened = browser::opened(&keyring, &token, &session, now);
+    Ok((tenant, user, opened))
+}
+
+const REFUSED: ApiError = ApiError::Unauthenticated("e-mail address or password is wrong");
+
+/// A code that another request has used up meanwhile is as wrong as any.
+fn once<T>(outcome: Result<T, ApiError>) -> Result<T, ApiError> {
+    match outcome {
+        Err(ApiError::Conflict(Conflict::Version)) => Err(ApiError::Unauthenticated(
+            "the account changed meanwhile, or the code was used: sign in again",
+        )),
+        outcome => outcome,
+    }
+}
+
+/// The session that a right password and code may begin.
+async fn proved(app: &App, at: &Entrance, login: Login, now: Timestamp) -> Result<Begin, ApiError> {
+    count_try(app, &login.email, now).await?;
     let identity = app.platform().identity(&login.email).await?;
     let hash = identity
         .as_ref()
-        .and_then(|identity| identity.password_hash.clone());
+        .and_then(|identity| identity.value.password_hash.clone());
     let right = password::verify(login.password, hash)
         .await
         .map_err(ApiError::Internal)?;
-    let Some(identity) = identity else {
+    let Some(identity) = identity.filter(|_| right) else {
+        // Whether there is somebody to tell is looked up behind the queue.
+        let failed = MailJob::SignInFailed {
+            email: login.email,
+            tenant: login.tenant,
+            at: now,
+            request_id: at.origin.request_id.clone(),
+            source_ip: at.origin.source_ip.clone(),
+        };
+        mail::queue(app, &failed).await?;
         return Err(REFUSED);
     };
-    if !right {
-        record_failed_sign_in(app, at, login.tenant, &identity.tenants, identity.id, now).await?;
-        return Err(REFUSED);
+    let tenant = chosen(&identity.value, login.tenant)?.ok_or(REFUSED)?;
+    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
+    const WRONG: ApiError = ApiError::Unauthenticated("the one-time code is wrong or was used");
+    let passed = mfa::passed(&keyring, &identity.value, login.otp.as_ref(), WRONG, now)?;
+    let mut also = vec![app.platform().forget_tries(&login.email)?];
+    if let Some(person) = passed {
+        also.push(app.platform().replace_identity(identity.version, &person)?);
     }
-    let tenant = chosen(&identity.tenants, login.tenant)?.ok_or(REFUSED)?;
-    let Some((tenant, user, gate)) = app.platform().member(tenant, identity.id).await? else {
-        return Err(REFUSED);
-    };
-    let user = user.value;
-    if tenant.status != TenantStatus::Active || user.status != UserStatus::Active {
-        return Err(REFUSED);
-    }
-    let (session, refresh) = begin(app, tenant.id, &user, gate.epoch, now);
-    let writes = app
-        .platform()
-        .begin_session(tenant.id, &user, &session, now)?;
-    let store = TenantStore::open(app, tenant.id, Actor::User(user.id), at.origin.clone(), now);
-    let target = session.id.to_string();
-    store
-        .commit(Change {
-            value: (),
-            action: Action::SignedIn,
-            target,
-            changes: Default::default(),
-            writes,
-        })
-        .await?;
-    let tokens = tokens(
-        app, &keyring, &at.issuer, tenant.id, &session, &refresh, now,
-    )?;
-    Ok(SignedIn {
+    Ok(Begin {
         tenant,
-        user,
-        tokens,
+        user: identity.value.id,
+        ends_by: None,
+        sso: None,
+        keeper: Keeper::Client,
+        also,
     })
 }
 
+/// Counts a try at a person's password or one-time code, before it is made.
+///
+/// # Errors
+/// `RateLimited` when there were too many in a quarter of an hour, for known and unknown addresses alike.
+pub(crate) async fn count_try(app: &App, name: &str, now: Timestamp) -> Result<(), ApiError> {
+    let now_s = now.as_second();
+    match app.platform().count_try(name, now_s).await? {
+        Try::Counted => Ok(()),
+        Try::Locked { until_s } => Err(ApiError::RateLimited(OverLimit {
+            policy: "sign-in",
+            limit: RateLimit {
+                requests: MOST_TRIES,
+                per_seconds: u32::try_from(WINDOW_S).unwrap_or(u32::MAX),
+                burst: None,
+            },
+            retry_after_s: u64::try_from(until_s - now_s).unwrap_or(1).max(1),
+        })),
+    }
+}
+
 /// The one tenant to sign in to; `None` if the asked-for one is not among the person's.
-fn chosen(tenants: &[TenantId], asked: Option<TenantId>) -> Result<Option<TenantId>, ApiError> {
-    match (asked, tenants) {
-        (Some(asked), _) => Ok(tenants.contains(&asked).then_some(asked)),
-        (None, [only]) => Ok(Some(*only)),
-        (None, []) => Ok(None),
-        (None, several) => {
+fn chosen(identity: &Identity, asked: Option<TenantId>) -> Result<Option<TenantId>, ApiError> {
+    if let Some(asked) = asked {
+        if identity.tenants.contains(&asked) && !identity.reaches(asked) {
+            return Err(NOT_VERIFIED);
+        }
+        return Ok(identity.tenants.contains(&asked).then_some(asked));
+    }
+    let reached = identity.tenants.iter().copied();
+    let reached: Vec<TenantId> = reached.filter(|tenant| identity.reaches(*tenant)).collect();
+    match reached.as_slice() {
+        [] if identity.tenants.is_empty() => Ok(None),
+        [] => Err(NOT_VERIFIED),
+        [only] => Ok(Some(*only)),
+        several => {
             let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             let detail = format!("must name one of this user's tenants: {}", names.join(", "));
             Err(ApiError::Invalid(vec![FieldError::new(
@@ -185,127 +253,36 @@ fn chosen(tenants: &[TenantId], asked: Option<TenantId>) -> Result<Option<Tenant
     }
 }
 
-async fn record_failed_sign_in(
+pub(crate) const NOT_VERIFIED: ApiError = ApiError::NotAllowed(
+    "the e-mail address must be verified before the account reaches a tenant other than its first",
+);
+
+/// Tells the tenant of a person that somebody tried to sign in as them.
+pub(crate) async fn record_failure(
     app: &App,
-    at: &Entrance,
+    origin: audit::Origin,
     asked: Option<TenantId>,
-    tenants: &[TenantId],
-    user: UserId,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let named = asked.filter(|asked| tenants.contains(asked));
-    let Some(tenant) = named.or_else(|| tenants.first().copied()) else {
+    identity: &Identity,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let named = asked.filter(|asked| identity.tenants.contains(asked));
+    let Some(tenant) = named.or_else(|| identity.tenants.first().copied()) else {
         return Ok(());
     };
-    let store = TenantStore::open(app, tenant, Actor::System, at.origin.clone(), now);
     let change = Change {
         value: (),
         action: Action::SignInFailed,
-        target: user.to_string(),
+        target: identity.id.to_string(),
         changes: Default::default(),
         writes: Vec::new(),
     };
-    Ok(store.commit(change).await?)
+    let store = TenantStore::open(app, tenant, Actor::System, origin, at);
+    store.commit(change).await
 }
 
-/// Exchanges a refresh token for the next one and a new access token. One network call.
-///
-/// # Errors
-/// One refusal for everything that is not the current token. A token of ours that was used before
-/// ends its session: someone else has it.
-pub async fn refresh(
-    app: &App,
-    at: &Entrance,
-    presented: &Secret<String>,
-) -> Result<Tokens, ApiError> {
-    const REFUSED: ApiError = ApiError::Unauthenticated("the refresh token is not valid");
-    let now = app.clock.now();
-    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
-    let token = RefreshToken::parse(presented.expose(), keyring.refresh_key()).ok_or(REFUSED)?;
-    let next = token.successor(keyring.refresh_key());
-    let idle_until = now
-        .saturating_add(IDLE)
-        .map_err(|error| ApiError::Internal(error.into()))?
-        .as_second();
-    let rotation = app
-        .db
-        .of(token.tenant)
-        .rotate(&token.key(), &token.hash(), &next.hash(), now, idle_until)
-        .await?;
-    let session = match rotation {
-        Rotation::Ended => return Err(REFUSED),
-        Rotation::Rotated(session) => session,
-        Rotation::NotCurrent(session) => {
-            let expired =
-                session.expires_at <= now.as_second() || session.ends_at <= now.as_second();
-            let was_previous = session.previous_hash.as_deref() == Some(token.hash().as_str());
-            if expired {
-                return Err(REFUSED);
-            }
-            if !(was_previous && now.duration_since(session.rotated_at) <= GRACE) {
-                end_family(app, at, &token, now).await?;
-                return Err(REFUSED);
-            }
-            session
-        }
-    };
-    tokens(
-        app,
-        &keyring,
-        &at.issuer,
-        token.tenant,
-        &session,
-        &next,
-        now,
-    )
-}
-
-/// The MAC says that we made the token, the store that it was used: it is in two hands.
-async fn end_family(
-    app: &App,
-    at: &Entrance,
-    token: &RefreshToken,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    tracing::warn!(session.id = %token.session, "a used refresh token came back: its session is ended");
-    let store = TenantStore::open(app, token.tenant, Actor::System, at.origin.clone(), now);
-    let change = Change {
-        value: (),
-        action: Action::RefreshTokenReused,
-        target: token.session.to_string(),
-        changes: Default::default(),
-        writes: vec![store.end_session(token.user, token.session)?],
-    };
-    match store.commit(change).await {
-        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => {
-            Ok(store.mark_sessions(&[token.session]).await?)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Ends the caller's session, and its access tokens within the staleness of the gate.
-pub async fn logout(caller: &Caller) -> Result<(), ApiError> {
-    let member = caller.member()?;
-    let store = caller.authorize(Permission::MeUpdate)?;
-    let change = Change {
-        value: (),
-        action: Action::SignedOut,
-        target: member.session.to_string(),
-        changes: Default::default(),
-        writes: vec![store.end_session(member.user, member.session)?],
-    };
-    match store.commit(change).await {
-        // Ended already: what the client wants is so.
-        Ok(()) | Err(crate::store::StoreError::Conflict { .. }) => {
-            Ok(store.mark_sessions(&[member.session]).await?)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A password for a member that an administrator makes.
-pub async fn hash_password(password: Secret<String>) -> Result<String, ApiError> {
+/// A password for the member with this address that an administrator makes.
+pub async fn hash_password(password: Secret<String>, email: &str) -> Result<String, ApiError> {
+    password::check(&password, email, "/password")?;
     password::hash(password).await.map_err(ApiError::Internal)
 }
 
@@ -328,36 +305,50 @@ pub(crate) async fn by_sso(
     code: &SignInCode,
     now: Timestamp,
 ) -> Result<Option<SignedIn>, ApiError> {
-    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
-    let member = app.platform().member(code.tenant_id, code.user_id).await?;
-    let Some((tenant, user, gate)) = member else {
+    let begin = Begin {
+        tenant: code.tenant_id,
+        user: code.user_id,
+        ends_by: code.session_ends,
+        sso: Some(code.connection_id),
+        keeper: Keeper::Client,
+        also: Vec::new(),
+    };
+    begin_in(app, at, begin, now).await
+}
+
+/// A session that is to begin, once the person is proved.
+pub(crate) struct Begin {
+    pub(crate) tenant: TenantId,
+    pub(crate) user: UserId,
+    /// Unix seconds: it ends then at the latest.
+    pub(crate) ends_by: Option<i64>,
+    pub(crate) sso: Option<SsoConnectionId>,
+    pub(crate) keeper: Keeper,
+    /// What is written in the same transaction.
+    pub(crate) also: Vec<Write>,
+}
+
+/// Who keeps what a session is continued with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// A client, which has a refresh token.
+    Client,
+    /// A browser, which has a cookie.
+    Browser,
+}
+
+/// Begins a session of a member; `None` if they, or their tenant, may not sign in. Two calls.
+pub(crate) async fn begin_in(
+    app: &App,
+    at: &Entrance,
+    begin: Begin,
+    now: Timestamp,
+) -> Result<Option<SignedIn>, ApiError> {
+    let begun = begin_session(app, at, begin, now).await?;
+    let Some((tenant, user, session, refresh)) = begun else {
         return Ok(None);
     };
-    let user = user.value;
-    if tenant.status != TenantStatus::Active || user.status != UserStatus::Active {
-        return Ok(None);
-    }
-    let (mut session, refresh) = begin(app, tenant.id, &user, gate.epoch, now);
-    session.sso = Some(code.connection_id);
-    if let Some(end) = code.session_ends {
-        session.ends_at = session.ends_at.min(end);
-        session.expires_at = session.expires_at.min(end);
-    }
-    let writes = app
-        .platform()
-        .begin_session(tenant.id, &user, &session, now)?;
-    vouched(app, at, tenant.id, Actor::User(user.id), now)
-        .commit(Change {
-            value: (),
-            action: Action::SignedIn,
-            target: session.id.to_string(),
-            changes: audit::differences(
-                &serde_json::json!(null),
-                &serde_json::json!({ "sso_connection": code.connection_id }),
-            ),
-            writes,
-        })
-        .await?;
+    let keyring = app.keyring(now).await.map_err(ApiError::Unavailable)?;
     let tokens = tokens(
         app, &keyring, &at.issuer, tenant.id, &session, &refresh, now,
     )?;
@@ -366,6 +357,55 @@ pub(crate) async fn by_sso(
         user,
         tokens,
     }))
+}
+
+type Begun = (Tenant, User, Session, RefreshToken);
+
+async fn begin_session(
+    app: &App,
+    at: &Entrance,
+    begin: Begin,
+    now: Timestamp,
+) -> Result<Option<Begun>, ApiError> {
+    let member = app.platform().member(begin.tenant, begin.user).await?;
+    let Some((tenant, user, gate)) = member else {
+        return Ok(None);
+    };
+    let user = user.value;
+    if tenant.status != TenantStatus::Active || user.status != UserStatus::Active {
+        return Ok(None);
+    }
+    let (mut session, refresh) = self::begin(app, tenant.id, &user, gate.epoch, now);
+    session.sso = begin.sso;
+    if begin.keeper == Keeper::Browser {
+        session.is_browser = true;
+        session.expires_at = now.as_second() + browser::IDLE.as_secs();
+        session.ends_at = now.as_second() + browser::ABSOLUTE.as_secs();
+    }
+    if let Some(end) = begin.ends_by {
+        session.ends_at = session.ends_at.min(end);
+        session.expires_at = session.expires_at.min(end);
+    }
+    let mut writes = app
+        .platform()
+        .begin_session(tenant.id, &user, &session, now)?;
+    writes.extend(begin.also);
+    let changes = begin.sso.map(|connection| {
+        audit::differences(
+            &serde_json::json!(null),
+            &serde_json::json!({ "sso_connection": connection }),
+        )
+    });
+    vouched(app, at, tenant.id, Actor::User(user.id), now)
+        .commit(Change {
+            value: (),
+            action: Action::SignedIn,
+            target: session.id.to_string(),
+            changes: changes.unwrap_or_default(),
+            writes,
+        })
+        .await?;
+    Ok(Some((tenant, user, session, refresh)))
 }
 
 fn begin(
@@ -394,6 +434,7 @@ fn begin(
         expires_at: after(IDLE),
         ends_at: after(ABSOLUTE),
         sso: None,
+        is_browser: false,
     };
     (session, refresh)
 }

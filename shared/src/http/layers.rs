@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::{
     app::App,
-    http::{idempotency, routes::RouteName},
+    http::{cors, idempotency, routes::RouteName},
     id::{Id, RequestKind},
     limit::Quotas,
     problem::{ApiError, Problem},
@@ -38,6 +38,7 @@ pub(crate) fn around(router: Router, app: App, body_limit: usize) -> Router {
         .layer(middleware::from_fn_with_state(guard, idempotency::guard))
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(Extension(BodyLimit(body_limit)))
+        .layer(middleware::from_fn_with_state(app.clone(), cors::cors))
         .layer(middleware::from_fn_with_state(app, serve))
 }
 

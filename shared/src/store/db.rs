@@ -85,6 +85,10 @@ pub enum Conflict {
     NoSuchRole,
     #[error("a tenant needs at least one owner")]
     LastOwner,
+    #[error("the invitation was accepted already")]
+    Accepted,
+    #[error("the link was used or has expired")]
+    TokenUsed,
     #[error("the resource exists already")]
     Exists,
     #[error("the vendor's event was applied before")]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::audit::minute_of;
 use crate::id::{
     ApiKeyId, AuditId, CollectionId, ConnectionId, DeliveryId, DestinationId, EndpointId, EventId,
-    JobId, RecordId, RoleId, SessionId, SsoConnectionId, TenantId, UserId,
+    InvitationId, JobId, RecordId, RoleId, SessionId, SsoConnectionId, TenantId, UserId,
 };
 use crate::limit::RateLimit;
 use crate::store::CollectionName;
@@ -85,6 +85,7 @@ pub(crate) enum Sort {
     /// How many destinations there are.
     DestinationCount,
     ApiKey(ApiKeyId),
+    Invitation(InvitationId),
     SsoConnection(SsoConnectionId),
     /// Whom a subject of an identity provider is; the hash covers the subject.
     SsoLink(SsoConnectionId, String),
@@ -110,6 +111,7 @@ pub(crate) enum List {
     ApiKeys,
     Deliveries,
     Collections,
+    Invitations,
 }
 
 impl Key {
@@ -135,6 +137,7 @@ impl Key {
             | Sort::DestinationCount
             | Sort::ApiKey(_)
             | Sort::DestinationHealth(_)
+            | Sort::Invitation(_)
             | Sort::SsoConnection(_)
             | Sort::SsoLink(..) => partition(tenant),
             Sort::Record(place, id) | Sort::DeletedRecord(place, id) => {
@@ -191,6 +194,7 @@ impl Key {
             Sort::ConnectionLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::Destination(id) => format!("DST#{id}"),
             Sort::DestinationCount => "DESTINATIONS".to_owned(),
+            Sort::Invitation(id) => format!("INV#{id}"),
             Sort::ApiKey(id) => format!("KEY#{id}"),
             Sort::SsoConnection(id) => format!("SSO#{id}"),
             Sort::SsoLink(connection, hash) => format!("SSOLINK#{connection}#{hash}"),
@@ -240,6 +244,7 @@ impl List {
             Self::Jobs => (partition(tenant), "JOB#".to_owned()),
             Self::Destinations => (partition(tenant), "DST#".to_owned()),
             Self::SsoConnections => (partition(tenant), "SSO#".to_owned()),
+            Self::Invitations => (partition(tenant), "INV#".to_owned()),
             Self::ApiKeys => (partition(tenant), "KEY#".to_owned()),
             Self::Deliveries => (delivery_list(tenant), "dlv_".to_owned()),
             Self::Collections => (partition(tenant), "COL#".to_owned()),
@@ -264,6 +269,7 @@ impl List {
             Self::ApiKeys => "api-keys",
             Self::Deliveries => "deliveries",
             Self::Collections => "collections",
+            Self::Invitations => "invitations",
         }
     }
 }

@@ -114,7 +114,8 @@ impl List {
             | Self::Jobs
             | Self::Destinations
             | Self::SsoConnections
-            | Self::ApiKeys => Table::Platform,
+            | Self::ApiKeys
+            | Self::Invitations => Table::Platform,
             Self::Events | Self::Deliveries => Table::Events,
             Self::Audit | Self::Seals => Table::Audit,
         }
@@ -135,14 +136,20 @@ impl List {
             | Self::Jobs
             | Self::Destinations
             | Self::SsoConnections
-            | Self::ApiKeys => None,
+            | Self::ApiKeys
+            | Self::Invitations => None,
         }
     }
 
     /// What happens is listed latest first, what exists in the order of its making.
     fn is_newest_first(self) -> bool {
         match self {
-            Self::Events | Self::Deliveries | Self::Audit | Self::Seals | Self::Jobs => true,
+            Self::Events
+            | Self::Deliveries
+            | Self::Audit
+            | Self::Seals
+            | Self::Jobs
+            | Self::Invitations => true,
             Self::Users
             | Self::Collections
             | Self::Roles
@@ -173,7 +180,10 @@ impl List {
             | Self::Jobs
             | Self::Destinations
             | Self::SsoConnections
-            | Self::ApiKeys => Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort]),
+            | Self::ApiKeys
+            | Self::Invitations => {
+                Item::from([("pk".to_owned(), AttributeValue::S(partition)), sort])
+            }
             Self::Events => {
                 let row = sk.parse().map(|id| Key::new(tenant, &Sort::Event(id)));
                 let pk = AttributeValue::S(row.map(|row| row.pk).unwrap_or_default());

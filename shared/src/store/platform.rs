@@ -15,19 +15,11 @@ use crate::{
         change::{IntoWrite, Signature, commit, number, read, read_versioned, text},
         db::{Item, Table, Write},
         gate,
+        identity::Identity,
         key::{Key, Sort},
         tenant, user,
     },
 };
-
-/// A person: the one place of an e-mail address and a password, whatever the tenants.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    pub(crate) id: UserId,
-    pub(crate) email: String,
-    pub(crate) password_hash: Option<String>,
-    pub(crate) tenants: Vec<TenantId>,
-}
 
 /// Directory row: an e-mail address leads to a person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,6 +75,9 @@ impl PlatformStore {
             email: user.email.clone(),
             password_hash: Some(password_hash),
             tenants: vec![tenant.id],
+            home: Some(tenant.id),
+            email_verified: false,
+            second_factor: None,
         };
         let login = LoginRow { user_id: user.id };
         let session_key = Key::new(tenant.id, &Sort::Session(user.id, session.id));
@@ -126,24 +121,6 @@ impl PlatformStore {
             writes,
         };
         commit(&self.db, ids, &by, change).await
-    }
-
-    /// The person behind an e-mail address.
-    pub(crate) async fn identity(&self, email: &str) -> Result<Option<Identity>, StoreError> {
-        let pk = Item::from([("pk".to_owned(), text(login_key(email)))]);
-        let Some(row) = self.db.get(Table::Directory, pk, false).await? else {
-            return Ok(None);
-        };
-        let login: LoginRow = read(row)?;
-        let item = self
-            .db
-            .get(
-                Table::Platform,
-                identity_key(login.user_id).attributes(),
-                true,
-            )
-            .await?;
-        item.map(read).transpose()
     }
 
     /// A tenant, one of its members and the tenant's gate in one call.
@@ -226,12 +203,23 @@ impl PlatformStore {
         Ok(endpoint.map(|endpoint| (row.tenant_id, endpoint)))
     }
 
-    pub(crate) async fn keyring(&self) -> Result<Option<KeyringRow>, StoreError> {
+    pub(crate) async fn keyring(&self) -> Result<Option<Versioned<KeyringRow>>, StoreError> {
         let item = self
             .db
             .get(Table::Platform, keyring_key().attributes(), true)
             .await?;
-        item.map(read).transpose()
+        item.map(read_versioned).transpose()
+    }
+
+    /// Stores the keyring in place of the one that was read.
+    pub(crate) async fn replace_keyring(
+        &self,
+        version: u64,
+        row: &KeyringRow,
+    ) -> Result<(), StoreError> {
+        let platform = self.db.writer(Table::Platform)?;
+        let write = platform.replace(&keyring_key(), version, row, Conflict::Version)?;
+        self.db.transact(vec![write]).await
     }
 
     /// Stores the first keyring; of several instances that try, one wins and all get its row.

@@ -44,6 +44,9 @@ pub(crate) struct Session {
     /// such a session must neither lead to another tenant nor change how the person signs in elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sso: Option<SsoConnectionId>,
+    /// Kept by a browser in a cookie: its hash is the cookie's, and it is not refreshed.
+    #[serde(default)]
+    pub(crate) is_browser: bool,
 }
 
 /// A session as its user sees it.
@@ -69,6 +72,32 @@ pub(crate) enum Rotation {
 }
 
 impl Db {
+    /// The row of a session, by a key that carried our MAC.
+    pub(crate) async fn session(&self, key: &Key) -> Result<Option<Session>, StoreError> {
+        let item = self.get(Table::Platform, key.attributes(), true).await?;
+        item.map(read).transpose()
+    }
+
+    /// Moves the idle end of a session that is alive.
+    pub(crate) async fn move_session_end(
+        &self,
+        key: &Key,
+        until_s: i64,
+        now_s: i64,
+    ) -> Result<(), StoreError> {
+        self.client()
+            .update_item()
+            .table_name(self.table(Table::Platform)?)
+            .set_key(Some(key.attributes()))
+            .update_expression("SET expires_at = :until")
+            .condition_expression("expires_at > :now AND ends_at > :now")
+            .expression_attribute_values(":until", number(until_s))
+            .expression_attribute_values(":now", number(now_s))
+            .send()
+            .await?;
+        Ok(())
+    }
+
     /// Makes `to` the current token of the session, if `from` is.
     pub(crate) async fn rotate(
         &self,
@@ -218,12 +247,40 @@ impl TenantStore {
         self.mark_sessions(&[id]).await
     }
 
-    /// Ends all sessions of the user. Marked first: were the second step lost, no token of theirs is
-    /// let in all the same.
+    /// Ends all sessions of the user.
     pub async fn revoke_sessions(&self, user: UserId) -> Result<(), StoreError> {
         let keys = self.session_keys(user).await?;
-        let id = |key: &Item| string(key, "sk").rsplit('#').next()?.parse().ok();
-        let ids: Vec<SessionId> = keys.iter().filter_map(id).collect();
+        self.revoke_keys(user, keys).await
+    }
+
+    /// Ends the user's sessions that began before `at`, but for one.
+    pub(crate) async fn revoke_sessions_before(
+        &self,
+        user: UserId,
+        at: Timestamp,
+        but: Option<SessionId>,
+    ) -> Result<(), StoreError> {
+        let mut keys = self.session_keys(user).await?;
+        keys.retain(|key| session_of(key).is_none_or(|id| Some(id) != but && id.made_at() < at));
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.revoke_keys(user, keys).await
+    }
+
+    pub(crate) async fn session(
+        &self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        let key = Key::new(self.tenant, &Sort::Session(user, id)).attributes();
+        let item = self.db().get(Table::Platform, key, true).await?;
+        item.map(read).transpose()
+    }
+
+    /// Marked first: were the second step lost, no token of theirs is let in all the same.
+    async fn revoke_keys(&self, user: UserId, keys: Vec<Item>) -> Result<(), StoreError> {
+        let ids: Vec<SessionId> = keys.iter().filter_map(session_of).collect();
         self.mark_sessions(&ids).await?;
         let writer = self.db().writer(Table::Platform)?;
         let ends = keys.into_iter().map(|key| writer.clear(key));
@@ -257,6 +314,11 @@ impl TenantStore {
             conflict: Conflict::SessionMoved,
         })
     }
+}
+
+/// The session that a row's key is of.
+fn session_of(key: &Item) -> Option<SessionId> {
+    string(key, "sk").rsplit('#').next()?.parse().ok()
 }
 
 fn string(item: &Item, name: &str) -> String {

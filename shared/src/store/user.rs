@@ -15,9 +15,10 @@ use crate::{
         Change, Conflict, Page, PageRequest, StoreError, TenantStore, Versioned,
         change::{IntoWrite, number, read, read_versioned, text},
         db::{Filter, Table, Write},
+        identity::Identity,
         key::{Key, List, Sort},
         list::Listing,
-        platform::{Identity, LoginRow, identity_key, login_key},
+        platform::{LoginRow, identity_key, login_key},
         tenant::OwnerCount,
     },
 };
@@ -100,6 +101,9 @@ impl TenantStore {
             email: user.email.clone(),
             password_hash: new.password_hash,
             tenants: vec![self.tenant],
+            home: Some(self.tenant),
+            email_verified: false,
+            second_factor: None,
         };
         let platform = self.db().writer(Table::Platform)?;
         let login = LoginRow { user_id: user.id };
@@ -146,7 +150,7 @@ impl TenantStore {
         self.commit(self.joining(&user, vec![write, mark])?).await
     }
 
-    fn joining(
+    pub(super) fn joining(
         &self,
         user: &User,
         mut writes: Vec<Write>,

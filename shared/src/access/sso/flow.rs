@@ -333,6 +333,7 @@ async fn member(
         return Ok(Err("the assertion has no e-mail address"));
     };
     let identity = app.platform().identity(&address).await?;
+    let identity = identity.map(|identity| identity.value);
     let Some(identity) = identity.filter(|identity| identity.tenants.contains(&store.tenant_id()))
     else {
         return Ok(Err(
