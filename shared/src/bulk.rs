@@ -1,6 +1,7 @@
 //! Bulk jobs: what the jobs queue's worker does with one message, which is one page of one job. State
 //! first, message second: the page's rows, then the job's place, then the next page's message.
 
+mod export;
 mod pace;
 mod page;
 mod replay;
@@ -22,6 +23,9 @@ use crate::{
 /// Runs of one page after which its job is given up. With the waits between them they outlast an
 /// outage of half an hour.
 const MAX_ATTEMPTS: u32 = 12;
+
+/// Rows that an export reads in a second, so that it takes little of what the tenant's own requests have.
+const EXPORT_PACE_PER_S: u32 = 200;
 
 /// Makes a job and asks for its first page.
 pub async fn start(
@@ -241,6 +245,7 @@ impl<'a> Run<'a> {
         match &job.kind {
             JobKind::ReplayEvents(replay) => replay::plan(&self.store, replay, job).await,
             JobKind::RetryDeliveries(retry) => retry::plan(&self.store, retry, job).await,
+            JobKind::ExportTenant(_) => export::plan(&self.store, job).await,
         }
     }
 
@@ -252,6 +257,7 @@ impl<'a> Run<'a> {
             JobKind::RetryDeliveries(retry) => {
                 retry::work(self.app, &self.store, retry, plan).await
             }
+            JobKind::ExportTenant(_) => export::work(&self.store, job, plan).await,
         }
     }
 }
@@ -261,6 +267,7 @@ fn pace(kind: &JobKind) -> u32 {
     match kind {
         JobKind::ReplayEvents(replay) => replay.pace_per_s,
         JobKind::RetryDeliveries(retry) => retry.pace_per_s,
+        JobKind::ExportTenant(_) => EXPORT_PACE_PER_S,
     }
 }
 
@@ -269,6 +276,7 @@ fn limit(kind: &JobKind) -> Option<u64> {
     match kind {
         JobKind::ReplayEvents(replay) => replay.max,
         JobKind::RetryDeliveries(retry) => retry.max,
+        JobKind::ExportTenant(_) => None,
     }
 }
 

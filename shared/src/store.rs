@@ -17,6 +17,7 @@ mod destination;
 mod duty;
 mod endpoint;
 mod event;
+mod export;
 mod gate;
 mod grant;
 mod identity;
@@ -43,7 +44,8 @@ mod wall;
 pub use api_key::{ApiKey, MadeApiKey, NewApiKey};
 pub use audit_log::{InclusionProof, SealedPart};
 pub use bulk_job::{
-    BulkJob, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents, RetryDeliveries,
+    BulkJob, ExportTenant, JobKind, JobState, MAX_UNFINISHED, Progress, ReplayEvents,
+    RetryDeliveries,
 };
 pub use change::{Change, Versioned};
 pub use collection::{
@@ -64,6 +66,7 @@ pub use endpoint::{
     Arrived, Endpoint, EndpointHandshake, EndpointPatch, EndpointSecret, MOST_SECRETS, NewEndpoint,
 };
 pub use event::{Attempt, Event, EventFilter, EventState, Ledger, Outcome, Tally};
+pub use export::{ExportFile, ExportPart};
 pub use gate::MOST_ROLES;
 pub use invitation::{Invitation, InvitationState};
 pub use own_connector::OwnConnector;
@@ -87,6 +90,7 @@ pub(crate) use delivery::{Claim, Hold, NewDelivery, Next, NotYet};
 pub(crate) use destination::Outlets;
 pub(crate) use endpoint::{address_hash, secret_owner};
 pub(crate) use event::{Applied, EventContent};
+pub(crate) use export::{Place as ExportPlace, Span as ExportSpan};
 pub(crate) use grant::{GrantRow, Locked, NewGrant};
 pub(crate) use identity::{Begun, Identity};
 pub(crate) use invitation::Joining;

@@ -29,6 +29,7 @@ mod duplicates;
 mod egress;
 mod endpoints;
 mod events;
+mod exports;
 mod fairness;
 mod guide;
 mod handshakes;

@@ -380,6 +380,7 @@ impl Resources {
             path if path.starts_with("/v1/webhook-endpoints/") => &self.endpoint.id,
             path if path.starts_with("/v1/events/") => &self.event,
             path if path.starts_with("/v1/jobs/") => &self.job,
+            path if path.starts_with("/v1/tenant/exports/") => &self.job,
             path if path.starts_with("/v1/destinations/") => &self.destination,
             path if path.starts_with("/v1/tenant/invitations/") => &self.invitation,
             path if path.starts_with("/v1/tenant/api-keys/") => &self.api_key,
@@ -401,6 +402,7 @@ impl Resources {
             .replace("{id}", id)
             .replace("{connection_id}", id)
             .replace("{address}", id)
+            .replace("{part}", "000000-00")
             .replace("{object}", "things")
             // Nobody's: whoever may not name a tenant learns nothing of one.
             .replace("{tenant_id}", "ten_00000000000000000000000000")

@@ -8,6 +8,7 @@ mod deliveries;
 mod destinations;
 mod endpoints;
 mod events;
+mod exports;
 mod jobs;
 mod views;
 
@@ -74,6 +75,9 @@ pub fn routes() -> Routes {
         .with(routes!(destinations::get_destination_health))
         .with(routes!(destinations::rotate_destination_secret))
         .with(routes!(destinations::test_destination))
+        .with(routes!(exports::export_tenant))
+        .with(routes!(exports::get_export))
+        .with(routes!(exports::get_export_part))
         .with(routes!(deliveries::list_deliveries))
         .with(routes!(deliveries::get_delivery))
         .with(routes!(deliveries::retry_delivery))

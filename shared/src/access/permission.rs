@@ -15,6 +15,7 @@ named! {
         MeUpdate => "me:update",
         TenantRead => "tenant:read",
         TenantUpdate => "tenant:update",
+        TenantExport => "tenant:export",
         UsersRead => "users:read",
         UsersWrite => "users:write",
         OwnersWrite => "owners:write",

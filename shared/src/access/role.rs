@@ -56,6 +56,8 @@ impl Role {
             Permission::OwnersWrite => self >= Self::Owner,
             // Held beside the role, in the operators' tenant only: see `Permissions::of_operator`.
             Permission::PlatformRead | Permission::PlatformWrite => false,
+            // All of the tenant's data at once.
+            Permission::TenantExport => self >= Self::Owner,
             // Whoever names the identity provider can have it vouch for any member, an owner too.
             Permission::SsoWrite => self >= Self::Owner,
         }

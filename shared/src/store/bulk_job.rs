@@ -39,6 +39,8 @@ pub enum JobKind {
     ReplayEvents(ReplayEvents),
     /// Starts another round of attempts of the matching deliveries.
     RetryDeliveries(RetryDeliveries),
+    /// Writes the tenant's data into files.
+    ExportTenant(ExportTenant),
 }
 
 /// What is replayed, and how fast.
@@ -62,6 +64,10 @@ pub struct RetryDeliveries {
     #[serde(default)]
     pub max: Option<u64>,
 }
+
+/// Everything: there is nothing to choose.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExportTenant {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -141,6 +147,7 @@ impl JobKind {
         match self {
             Self::ReplayEvents(_) => "replay_events",
             Self::RetryDeliveries(_) => "retry_deliveries",
+            Self::ExportTenant(_) => "export_tenant",
         }
     }
 
@@ -149,6 +156,7 @@ impl JobKind {
         match self {
             Self::ReplayEvents(replay) => json!(replay),
             Self::RetryDeliveries(retry) => json!(retry),
+            Self::ExportTenant(export) => json!(export),
         }
     }
 }

@@ -347,6 +347,20 @@ impl Db {
         Ok((count, false))
     }
 
+    /// One call: at most `query.limit` rows or a megabyte, and the last key that was read when there may be more.
+    pub(crate) async fn once(
+        &self,
+        query: &Query<'_>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        if query.range.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let answer = self
+            .query_once(query, query.after.clone(), query.limit)
+            .await?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+
     async fn query_once(
         &self,
         query: &Query<'_>,

@@ -58,6 +58,10 @@ pub(crate) enum Sort {
     /// The bucket of one user or API key, by its id.
     CallerLimit(String),
     Job(JobId),
+    /// A file of an export, by its part's name.
+    ExportFile(JobId, String),
+    /// A piece of a file, by the hash of the file.
+    ExportPiece(JobId, String, usize),
     /// How many jobs are unfinished.
     JobCount,
     Collection(CollectionName),
@@ -151,6 +155,7 @@ impl Key {
             Sort::Delivery(id) => {
                 event_partition(tenant, u128::from_be_bytes(id.to_bytes()) % EVENT_SHARDS)
             }
+            Sort::ExportFile(job, _) | Sort::ExportPiece(job, ..) => format!("T#{tenant}#J#{job}"),
             Sort::Rejection(endpoint, _) => format!("T#{tenant}#R#{endpoint}"),
             // A partition for each bucket: a hot one slows none of the others.
             Sort::EndpointLimit(endpoint, _) => format!("T#{tenant}#L#{endpoint}"),
@@ -179,6 +184,8 @@ impl Key {
             Sort::EndpointLimit(_, limit) => format!("LIMIT#{limit}"),
             Sort::TenantLimit | Sort::CallerLimit(_) => "LIMIT".to_owned(),
             Sort::Job(id) => format!("JOB#{id}"),
+            Sort::ExportFile(_, part) => format!("FILE#{part}"),
+            Sort::ExportPiece(_, hash, at) => format!("PIECE#{hash}#{at:03}"),
             Sort::JobCount => "JOBS".to_owned(),
             Sort::Collection(name) => format!("COL#{name}"),
             Sort::CollectionCount => "COLLECTIONS".to_owned(),

@@ -1,4 +1,4 @@
-//! The routes of the platform's operators.
+//! The routes of exports and of the platform's operators.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,6 +9,9 @@ pub(super) fn rows() -> Vec<Route> {
     let row = |method, path, body| Route { method, path, body };
     let get = |path| row(Method::GET, path, None);
     vec![
+        row(Method::POST, "/v1/tenant/export", None),
+        get("/v1/tenant/exports/{id}"),
+        get("/v1/tenant/exports/{id}/files/{part}"),
         get("/v1/platform/tenants"),
         get("/v1/platform/tenants/{tenant_id}"),
         row(
