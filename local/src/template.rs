@@ -106,6 +106,8 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Operator {
     StringEquals,
+    /// As `StringEquals`, and met by a request without the key.
+    StringEqualsIfExists,
     StringLike,
     ForAllValuesStringEquals,
     ForAllValuesStringLike,

@@ -39,7 +39,9 @@ impl Circumstances<'_> {
                 values.is_some_and(|values| values.iter().any(is_one_of))
             }
             // … and every condition on all of its values, as it has none. Hence the Null beside it.
-            Operator::ForAllValuesStringEquals | Operator::ForAllValuesStringLike => {
+            Operator::StringEqualsIfExists
+            | Operator::ForAllValuesStringEquals
+            | Operator::ForAllValuesStringLike => {
                 values.is_none_or(|values| values.iter().all(is_one_of))
             }
         }
@@ -51,9 +53,10 @@ impl Circumstances<'_> {
         };
         match operator {
             Operator::StringLike | Operator::ForAllValuesStringLike => matches(&pattern, value),
-            Operator::StringEquals | Operator::ForAllValuesStringEquals | Operator::Null => {
-                pattern == value
-            }
+            Operator::StringEquals
+            | Operator::StringEqualsIfExists
+            | Operator::ForAllValuesStringEquals
+            | Operator::Null => pattern == value,
         }
     }
 

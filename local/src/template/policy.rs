@@ -168,6 +168,7 @@ fn conditions(block: &Value) -> anyhow::Result<Vec<Condition>> {
     for (name, lines) in block.as_object().context("it must be a mapping")? {
         let operator = match name.as_str() {
             "StringEquals" => Operator::StringEquals,
+            "StringEqualsIfExists" => Operator::StringEqualsIfExists,
             "StringLike" => Operator::StringLike,
             "ForAllValues:StringEquals" => Operator::ForAllValuesStringEquals,
             "ForAllValues:StringLike" => Operator::ForAllValuesStringLike,
