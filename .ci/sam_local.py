@@ -183,8 +183,8 @@ def forward(ending: contextlib.ExitStack, environments: dict, address: str) -> d
     """The environments with endpoints that containers reach: loopback is not theirs."""
     first = next(iter(environments.values()))
     doors = {}
-    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]:
-        port = int(first[name].rsplit(":", 1)[1])
+    urls = {url for name, url in first.items() if name.startswith("AWS_ENDPOINT_URL_")}
+    for port in sorted(int(url.rsplit(":", 1)[1]) for url in urls):
         listener = socket.create_server((address, 0))
         ending.callback(listener.close)
         threading.Thread(target=accept, args=(listener, port), daemon=True).start()
@@ -192,7 +192,11 @@ def forward(ending: contextlib.ExitStack, environments: dict, address: str) -> d
     text = json.dumps(environments)
     for inside, outside in doors.items():
         text = text.replace(inside, outside)
-    return json.loads(text)
+    inside = json.loads(text)
+    # Mail goes out under the egress rules, which know this machine by its loopback alone.
+    for environment in inside.values():
+        environment["PORTICO_EGRESS_ALLOW"] += f",{address}/32"
+    return inside
 
 
 def accept(listener: socket.socket, port: int) -> None:
