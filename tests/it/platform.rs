@@ -1,10 +1,11 @@
 //! Operators of the platform: what they see of tenants, and how they close and open their doors.
 
 use local::platform::Storage;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Client, Endpoint, Stack, text},
+    harness::{Client, Endpoint, PASSWORD, Stack, text},
     routes,
 };
 
@@ -81,6 +82,30 @@ async fn only_people_of_the_operators_tenant_get_through() {
             let answer = operator.request(route.method, &path, route.body, &[]).await;
             answer.problem(404, "not-found");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_operators_cookie_is_as_good_as_their_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stack, _) = operated(&folder).await;
+    stack.tenant("acme").await;
+    let origin = stack.platform.url();
+    for (tenant, status) in [("ops", 200), ("acme", 403)] {
+        let email = format!("owner@{tenant}.example");
+        let body = json!({ "email": email, "password": PASSWORD });
+        let path = "/v1/auth/session";
+        let headers = [("origin", origin.as_str())];
+        let client = stack.anonymous();
+        let opened = client
+            .request(Method::POST, path, Some(body), &headers)
+            .await;
+        opened.status(200);
+        let set = opened.header("set-cookie");
+        let cookie = [("cookie", set.split(';').next().unwrap())];
+        let path = "/v1/platform/tenants";
+        let listed = client.request(Method::GET, path, None, &cookie).await;
+        listed.status(status);
     }
 }
 

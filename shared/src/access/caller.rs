@@ -234,35 +234,13 @@ impl Caller {
     ) -> Result<Self, ApiError> {
         let issuer = Origin::of(parts, app);
         let claims = verified(app, &issuer.0, token, now).await?;
-        let gate = gate(app, claims.tenant, freshness, now).await?;
         let ticket = Ticket {
             user: claims.sub,
             session: claims.sid,
             role: claims.role,
             epoch: claims.epoch,
         };
-        let role = gate.admit(&ticket, now).map_err(turned_away)?;
-        let member = Member {
-            user: claims.sub,
-            role,
-            session: claims.sid,
-        };
-        // A custom role that is gone leaves its bearer with what everybody may.
-        let set = gate.permissions(role).unwrap_or(Permissions::SELF);
-        let permissions = match app.operators == Some(claims.tenant) {
-            true => set.union(Permissions::of_operator(role)),
-            false => set.without(Permissions::OPERATORS),
-        };
-        Ok(Self {
-            app: app.clone(),
-            tenant: claims.tenant,
-            principal: Principal::Member(member),
-            permissions,
-            gate,
-            csrf_token: None,
-            now,
-            origin: AuditOrigin::of(parts),
-        })
+        Self::admitted(parts, app, claims.tenant, &ticket, freshness, now).await
     }
 
     async fn by_cookie(
@@ -273,8 +251,6 @@ impl Caller {
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         let admitted = browser::admit(parts, app, cookie, freshness, now).await?;
-        let tenant = admitted.token.tenant;
-        let gate = gate(app, tenant, freshness, now).await?;
         let session = &admitted.session;
         let ticket = Ticket {
             user: session.user,
@@ -282,19 +258,43 @@ impl Caller {
             role: session.role,
             epoch: session.epoch,
         };
-        let role = gate.admit(&ticket, now).map_err(turned_away)?;
+        let tenant = admitted.token.tenant;
+        let caller = Self::admitted(parts, app, tenant, &ticket, freshness, now).await?;
+        Ok(Self {
+            csrf_token: Some(admitted.csrf_token),
+            ..caller
+        })
+    }
+
+    /// A member, whatever proved the ticket.
+    async fn admitted(
+        parts: &Parts,
+        app: &App,
+        tenant: TenantId,
+        ticket: &Ticket,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let gate = gate(app, tenant, freshness, now).await?;
+        let role = gate.admit(ticket, now).map_err(turned_away)?;
         let member = Member {
-            user: session.user,
+            user: ticket.user,
             role,
-            session: session.id,
+            session: ticket.session,
+        };
+        // A custom role that is gone leaves its bearer with what everybody may.
+        let set = gate.permissions(role).unwrap_or(Permissions::SELF);
+        let permissions = match app.operators == Some(tenant) {
+            true => set.union(Permissions::of_operator(role)),
+            false => set.without(Permissions::OPERATORS),
         };
         Ok(Self {
             app: app.clone(),
             tenant,
             principal: Principal::Member(member),
-            permissions: gate.permissions(role).unwrap_or(Permissions::SELF),
+            permissions,
             gate,
-            csrf_token: Some(admitted.csrf_token),
+            csrf_token: None,
             now,
             origin: AuditOrigin::of(parts),
         })
