@@ -273,9 +273,8 @@ impl TenantStore {
         user: UserId,
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
-        let key = Key::new(self.tenant, &Sort::Session(user, id)).attributes();
-        let item = self.db().get(Table::Platform, key, true).await?;
-        item.map(read).transpose()
+        let key = Key::new(self.tenant, &Sort::Session(user, id));
+        self.db().session(&key).await
     }
 
     /// Marked first: were the second step lost, no token of theirs is let in all the same.

@@ -3,7 +3,7 @@
 use crate::{problem::ApiError, seal::Secret};
 
 /// The passwords of ten letters and more among the 20,000 of Django's list and the 30,000 of zxcvbn's, both
-/// made from passwords that were breached; in lower case.
+/// made from passwords that were breached; in lower case, sorted.
 const COMMON: &str = include_str!("common.txt");
 
 /// # Errors

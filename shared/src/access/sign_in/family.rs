@@ -10,9 +10,10 @@ use crate::{
     },
     app::App,
     audit::{Action, Actor},
+    id::{SessionId, UserId},
     problem::ApiError,
     seal::Secret,
-    store::{Change, Rotation, StoreError},
+    store::{Change, Rotation, StoreError, TenantStore},
 };
 
 /// Exchanges a refresh token for the next one and a new access token. One network call.
@@ -71,37 +72,38 @@ async fn end_family(
 ) -> Result<(), ApiError> {
     tracing::warn!(session.id = %token.session, "a used refresh token came back: its session is ended");
     let store = vouched(app, at, token.tenant, Actor::System, now);
-    let change = Change {
-        value: (),
-        action: Action::RefreshTokenReused,
-        target: token.session.to_string(),
-        changes: Default::default(),
-        writes: vec![store.end_session(token.user, token.session)?],
-    };
-    match store.commit(change).await {
-        Ok(()) | Err(StoreError::Conflict { .. }) => {
-            Ok(store.mark_sessions(&[token.session]).await?)
-        }
-        Err(error) => Err(error.into()),
-    }
+    end(
+        &store,
+        Action::RefreshTokenReused,
+        token.user,
+        token.session,
+    )
+    .await
 }
 
 /// Ends the caller's session, and its access tokens within the staleness of the gate.
 pub async fn logout(caller: &Caller) -> Result<(), ApiError> {
     let member = caller.member()?;
     let store = caller.authorize(Permission::MeUpdate)?;
+    end(&store, Action::SignedOut, member.user, member.session).await
+}
+
+async fn end(
+    store: &TenantStore,
+    action: Action,
+    user: UserId,
+    session: SessionId,
+) -> Result<(), ApiError> {
     let change = Change {
         value: (),
-        action: Action::SignedOut,
-        target: member.session.to_string(),
+        action,
+        target: session.to_string(),
         changes: Default::default(),
-        writes: vec![store.end_session(member.user, member.session)?],
+        writes: vec![store.end_session(user, session)?],
     };
     match store.commit(change).await {
-        // Ended already: what the client wants is so.
-        Ok(()) | Err(StoreError::Conflict { .. }) => {
-            Ok(store.mark_sessions(&[member.session]).await?)
-        }
+        // Ended already: what is wanted is so.
+        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(store.mark_sessions(&[session]).await?),
         Err(error) => Err(error.into()),
     }
 }
