@@ -14,7 +14,7 @@ use crate::{
         change::read,
         db::{Filter, Item, Query, Range, Table},
         key::{Key, List, Sort},
-        list::sort_key,
+        list::{Listing, sort_key},
     },
 };
 
@@ -140,11 +140,10 @@ impl TenantStore {
         upto: &str,
     ) -> Result<Option<Query<'static>>, StoreError> {
         const ALL: &Filter = &Filter::none();
+        let of = |list: List| (list.table(), list.index(), list.range(self.tenant).0);
         let (table, index, partition) = match place.section {
-            Section::Tenant => {
-                let (partition, _) = List::Users.range(self.tenant);
-                (Table::Platform, None, partition)
-            }
+            // All lists of what a tenant has are in one partition.
+            Section::Tenant => of(List::Users),
             Section::Records { collection, shard } => match self.collection(collection).await {
                 Ok(found) => {
                     let partition = found.value.place().records(self.tenant, shard);
@@ -153,15 +152,9 @@ impl TenantStore {
                 Err(StoreError::NotFound) => return Ok(None),
                 Err(error) => return Err(error),
             },
-            Section::Events | Section::Deliveries | Section::Audit => {
-                let list = match place.section {
-                    Section::Events => List::Events,
-                    Section::Deliveries => List::Deliveries,
-                    Section::Audit | Section::Tenant | Section::Records { .. } => List::Audit,
-                };
-                let (partition, _) = list.range(self.tenant);
-                (list.table(), list.index(), partition)
-            }
+            Section::Events => of(List::Events),
+            Section::Deliveries => of(List::Deliveries),
+            Section::Audit => of(List::Audit),
         };
         // No sort key has a character below `!`: this is just behind the row.
         let from = place.after.as_ref().map(|after| format!("{after} "));
@@ -205,17 +198,9 @@ impl TenantStore {
 
     /// By name.
     async fn all_collections(&self) -> Result<Vec<Collection>, StoreError> {
-        let (partition, prefix) = List::Collections.range(self.tenant);
-        let query = Query {
-            table: Table::Platform,
-            index: None,
-            partition,
-            range: Range::Prefix(prefix),
-            after: None,
-            newest_first: false,
-            limit: usize::try_from(crate::store::MOST_COLLECTIONS).unwrap_or(ROWS),
-            filter: &Filter::none(),
-        };
+        let filter = Filter::none();
+        let most = usize::try_from(crate::store::MOST_COLLECTIONS).unwrap_or(ROWS);
+        let query = Listing::all(List::Collections).query(self.tenant, &filter, None, false, most);
         let (rows, _) = self.db().query(query).await?;
         rows.into_iter().map(read).collect()
     }

@@ -10,8 +10,9 @@ use crate::{
     store::{
         Change, Conflict, StoreError, TenantStore, Versioned,
         change::read,
-        db::{Filter, Query, Range, Table},
+        db::{Filter, Table},
         key::{Key, List, Sort},
+        list::Listing,
     },
     vendor::Connector,
 };
@@ -32,17 +33,9 @@ impl TenantStore {
 
     /// All of them, by name.
     pub async fn own_connectors(&self) -> Result<Vec<OwnConnector>, StoreError> {
-        let (partition, prefix) = List::Connectors.range(self.tenant);
-        let query = Query {
-            table: Table::Platform,
-            index: None,
-            partition,
-            range: Range::Prefix(prefix),
-            after: None,
-            newest_first: false,
-            limit: 2 * MOST,
-            filter: &Filter::default(),
-        };
+        let filter = Filter::none();
+        let query =
+            Listing::all(List::Connectors).query(self.tenant, &filter, None, false, 2 * MOST);
         let (rows, _) = self.db().query(query).await?;
         rows.into_iter().map(read).collect()
     }
