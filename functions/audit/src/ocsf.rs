@@ -120,13 +120,10 @@ fn sign_in(verb: &str) -> Option<Activity> {
 /// Verbs of the trail in the words of Entity Management.
 fn managed(verb: &str) -> Activity {
     match verb {
-        "created" | "tenant_created" => (1, "Create"),
-        "updated"
-        | "secret_rotated"
-        | "key_rotated"
-        | "rotated"
-        | "terms_updated"
-        | "tenant_terms_updated" => (3, "Update"),
+        "created" => (1, "Create"),
+        "updated" | "secret_rotated" | "key_rotated" | "rotated" | "tenant_terms_updated" => {
+            (3, "Update")
+        }
         "deleted" | "revoked" | "all_revoked" => (4, "Delete"),
         "disabled" => (9, "Disable"),
         "suspended" | "tenant_suspended" => (12, "Suspend"),
