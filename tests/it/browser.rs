@@ -57,6 +57,11 @@ impl Browser {
         self.send(stack, Method::GET, path, &[]).await
     }
 
+    async fn is_out(&self, stack: &Stack) {
+        let answer = self.get(stack, "/v1/tenant").await;
+        answer.problem(401, "unauthenticated");
+    }
+
     async fn patch(&self, stack: &Stack, headers: &[(&str, &str)]) -> Answer {
         self.send(stack, Method::PATCH, "/v1/me", headers).await
     }
@@ -164,10 +169,7 @@ async fn a_session_ends_when_it_is_not_used_for_a_day_and_after_thirty_days() {
         browser.get(&stack, "/v1/tenant").await.status(200);
     }
     stack.advance_s(86_401);
-    browser
-        .get(&stack, "/v1/tenant")
-        .await
-        .problem(401, "unauthenticated");
+    browser.is_out(&stack).await;
     let browser = Browser::sign_in(&stack).await;
     for _ in 0..32 {
         browser.get(&stack, "/v1/tenant").await.status(200);
@@ -175,10 +177,7 @@ async fn a_session_ends_when_it_is_not_used_for_a_day_and_after_thirty_days() {
     }
     browser.get(&stack, "/v1/tenant").await.status(200);
     stack.advance_s(32_001);
-    browser
-        .get(&stack, "/v1/tenant")
-        .await
-        .problem(401, "unauthenticated");
+    browser.is_out(&stack).await;
 }
 
 #[tokio::test]
@@ -197,10 +196,7 @@ async fn signing_out_ends_the_session_and_takes_the_cookie_away() {
         .await
         .problem(401, "unauthenticated");
     stack.advance_s(5);
-    browser
-        .get(&stack, "/v1/tenant")
-        .await
-        .problem(401, "unauthenticated");
+    browser.is_out(&stack).await;
 }
 
 #[tokio::test]
@@ -215,10 +211,7 @@ async fn a_cookie_session_is_listed_and_revoked_as_any_other() {
     let path = format!("/v1/auth/sessions/{}", text(&other["id"]));
     owner.delete(&path).await.status(204);
     stack.advance_s(5);
-    browser
-        .get(&stack, "/v1/tenant")
-        .await
-        .problem(401, "unauthenticated");
+    browser.is_out(&stack).await;
 }
 
 #[tokio::test]

@@ -249,15 +249,20 @@ async fn a_subscription_is_confirmed_by_the_worker_and_only_for_a_pinned_topic()
     assert_eq!(events["data"], json!([]));
 }
 
-#[tokio::test]
-async fn a_confirmation_is_tried_again_and_given_up_in_the_end() {
-    let vendors = Vendors::start().await;
+/// A platform that was asked to confirm a subscription, and has not yet.
+async fn subscribed(vendors: &Vendors) -> Stack {
     let stack = vendors.stack().await;
     let owner = stack.tenant("acme").await;
     let endpoint = create(&owner, "aws_sns", TOPIC).await;
-    send(&stack, &endpoint, TOPIC, "m-1", &subscription())
-        .await
-        .status(200);
+    let answer = send(&stack, &endpoint, TOPIC, "m-1", &subscription()).await;
+    answer.status(200);
+    stack
+}
+
+#[tokio::test]
+async fn a_confirmation_is_tried_again_and_given_up_in_the_end() {
+    let vendors = Vendors::start().await;
+    let stack = subscribed(&vendors).await;
     vendors.answer_with(500);
     for tried in 1..8 {
         stack.drain().await;
@@ -273,12 +278,7 @@ async fn a_confirmation_is_tried_again_and_given_up_in_the_end() {
 #[tokio::test]
 async fn a_vendor_that_asks_for_time_gets_it() {
     let vendors = Vendors::start().await;
-    let stack = vendors.stack().await;
-    let owner = stack.tenant("acme").await;
-    let endpoint = create(&owner, "aws_sns", TOPIC).await;
-    send(&stack, &endpoint, TOPIC, "m-1", &subscription())
-        .await
-        .status(200);
+    let stack = subscribed(&vendors).await;
     vendors.answer_with(503);
     vendors.wait_s.store(600, Ordering::SeqCst);
     stack.drain().await;
